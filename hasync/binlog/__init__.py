@@ -1,0 +1,1 @@
+"""The MySQL and MariaDB side: dump, events, row images, preflight."""

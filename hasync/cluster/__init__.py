@@ -1,0 +1,1 @@
+"""The ZooKeeper side: session, election, epoch, positions, configs, members."""

@@ -1,0 +1,1 @@
+"""Where changes go: one module per sink, each the only importer of its driver."""

@@ -1,0 +1,1 @@
+"""From row changes to Redis commands, in batches; pure but for the pipeline."""
