@@ -1,0 +1,247 @@
+"""The settings themselves: names, defaults, bounds and how they depend on each other."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hasync.errors import ConfigInvalid
+
+PREFIX = "HASYNC_"
+REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _reference(value: str) -> str:
+    if REFERENCE.fullmatch(value):
+        return value
+    raise ValueError("a secret is given by reference, never itself: env:NAME or file:/path")
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value):
+            return value
+        raise ValueError(words)
+
+    return AfterValidator(check)
+
+
+def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+    if values:
+        return values
+    raise ValueError("names none")
+
+
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"named twice: {', '.join(twice)}")
+    return values
+
+
+Name = Annotated[
+    str, _matching("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a name is 1 to 128 letters, digits, dots, dashes, underscores")
+]
+"""A znode's name and a metric's label; no slash, no brace (the state key's hash tag)."""
+
+Reference = Annotated[str, AfterValidator(_reference)]
+"""Where a secret is: ``env:NAME``, ``file:/path``, or ``file:name`` in the secrets directory."""
+
+_Host = Annotated[str, _matching(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}", "a server is written host:port")]
+_Path = Annotated[str, _matching(r"(/[A-Za-z0-9._-]+)+", "a znode is written /name or /name/name")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ZookeeperTls(_Part):
+    """TLS towards ZooKeeper; the server's certificate and host name are always verified."""
+
+    ca: Path
+    """PEM file of the authority that signed the servers' certificates."""
+    cert: Path | None = None
+    """PEM file of this instance's certificate, where the servers ask for one; needs ``key``."""
+    key: Path | None = None
+    """PEM file of the certificate's private key; needs ``cert``."""
+
+
+class Zookeeper(_Part):
+    """The ensemble that elects and keeps configs and positions."""
+
+    hosts: Annotated[tuple[_Host, ...], BeforeValidator(_split), AfterValidator(_some), AfterValidator(_distinct)] = (
+        Field(default=("127.0.0.1:2181",), examples=["zk-0:2181,zk-1:2181,zk-2:2181"])
+    )
+    """Servers of the ensemble, ``host:port``, separated by commas; all of them, not only one."""
+    root: _Path = "/hasync"
+    """Znode under which everything of this deployment lives; must be the same on all instances."""
+    session_timeout_s: float = Field(default=10.0, ge=2, le=60)
+    """A leader that is cut off is replaced after this time. Less is a faster takeover and more false alarms.
+    The ensemble may grant another one (``minSessionTimeout``, ``maxSessionTimeout``); the granted one counts."""
+    connect_timeout_s: float = Field(default=15.0, gt=0, le=300)
+    """How long a command, or the first connection of ``hasync run``, waits for the ensemble."""
+    auth: Reference | None = Field(default=None, examples=["env:ZOOKEEPER_AUTH", "file:/run/secrets/zookeeper_auth"])
+    """Where the digest identity is: a reference (``env:NAME``, ``file:/path``) to ``user:password``.
+    Use TLS with it."""
+    tls: ZookeeperTls | None = None
+
+
+class Http(_Part):
+    """Probes, metrics and status, on one port. They hold no secret and no row value, but ask for no password either."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address to listen on; in a container ``0.0.0.0`` or the pod's own address."""
+    port: int = Field(default=9187, ge=0, le=65535)
+    """TCP port; 0 takes any free one, which the log and ``status`` then name."""
+
+
+class Log(_Part):
+    """Log lines, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity to log. Drivers log warnings and worse at any level (kazoo's debug lines hold credentials)."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """``auto``: for people on a terminal, JSON otherwise."""
+
+
+class Retry(_Part):
+    """Waiting for MySQL, Redis and ZooKeeper to come back: exponential, with full jitter."""
+
+    multiplier_s: float = Field(default=0.1, gt=0, le=60)
+    """Longest first wait; doubles with each attempt. At most ``retry.max_s``."""
+    max_s: float = Field(default=5.0, gt=0, le=300)
+    """Longest wait between two attempts, and so the longest a healed server stands unused."""
+    degraded_after_s: float = Field(default=30.0, gt=0, le=3600)
+    """A stream that could not work for so long says it is degraded (log, metric, readiness)."""
+    step_down_after_s: float = Field(default=120.0, gt=0, le=86400)
+    """A leader that could not work for so long lets another instance try. At least ``retry.degraded_after_s``."""
+
+
+class Settings(BaseSettings):
+    """Settings of one instance; immutable. Made by :func:`load`, or directly in a test.
+
+    The constructor reads no environment and no file: what is not given has its default.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        enable_decoding=False,
+    )
+
+    member_id: Name
+    """This instance's name among its like, unique and the same after a restart. Default: the host's name."""
+    streams: Annotated[tuple[Name, ...], BeforeValidator(_split), AfterValidator(_distinct)] = Field(
+        default=(), examples=["orders,users"]
+    )
+    """Streams that this instance stands ready to lead, separated by commas."""
+    zookeeper: Zookeeper = Zookeeper()
+    http: Http = Http()
+    log: Log = Log()
+    retry: Retry = Retry()
+    acknowledge_every_s: float = Field(default=0.2, gt=0, le=10)
+    """How often the position goes to ZooKeeper. Costs no safety: Redis holds the exact one."""
+    heartbeat_s: float = Field(default=1.0, gt=0, le=30)
+    """How often an idle MySQL is made to send a sign of life. Less than ``zookeeper.session_timeout_s``."""
+    redis_timeout_s: float = Field(default=3.0, gt=0, le=30)
+    """Longest wait for one answer of Redis. Less than ``zookeeper.session_timeout_s``, or a leader
+    could be replaced while it waits."""
+    shutdown_timeout_s: float = Field(default=20.0, gt=0, le=600)
+    """Longest orderly hand-over on SIGTERM; more than ``redis_timeout_s``, less than Kubernetes'
+    ``terminationGracePeriodSeconds`` or systemd's ``TimeoutStopSec``."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing but the constructor's arguments; :func:`load` reads the rest, from what it was given."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _relate(self) -> Self:
+        broken = list(_broken_relations(self))
+        if broken:
+            raise ValueError("\n".join(broken))
+        return self
+
+    @property
+    def live_within_s(self) -> float:
+        """Oldest heartbeat of a stream's loop that still counts as alive, in seconds.
+
+        Twice the session timeout: a leader is replaced long before it is restarted, so a
+        probe never turns a slow server into a restart storm.
+        """
+        return 2 * self.zookeeper.session_timeout_s
+
+    def require_streams(self) -> tuple[str, ...]:
+        """Return the streams. Raises ConfigInvalid when there is none: ``hasync run`` would do nothing."""
+        if not self.streams:
+            problem = "HASYNC_STREAMS (streams): is empty; name at least one stream, e.g. HASYNC_STREAMS=orders,users"
+            raise ConfigInvalid("no stream to run", problems=(problem,), hint="set HASYNC_STREAMS")
+        return self.streams
+
+
+def _broken_relations(settings: Settings) -> Iterator[str]:
+    session_s = settings.zookeeper.session_timeout_s
+    retry, tls = settings.retry, settings.zookeeper.tls
+    for path, value in (("redis_timeout_s", settings.redis_timeout_s), ("heartbeat_s", settings.heartbeat_s)):
+        if value >= session_s:
+            yield (
+                f"{variable(path)} ({path}): {value:g} must be less than zookeeper.session_timeout_s = {session_s:g}; "
+                f"lower it to {session_s / 3:.2g}, or raise {variable('zookeeper.session_timeout_s')}"
+            )
+    for low, high, low_s, high_s in (
+        ("retry.multiplier_s", "retry.max_s", retry.multiplier_s, retry.max_s),
+        ("retry.degraded_after_s", "retry.step_down_after_s", retry.degraded_after_s, retry.step_down_after_s),
+        ("redis_timeout_s", "shutdown_timeout_s", settings.redis_timeout_s, settings.shutdown_timeout_s),
+    ):
+        if low_s > high_s:
+            yield (
+                f"{variable(low)} ({low}): {low_s:g} is more than {high} = {high_s:g}; "
+                f"lower it or raise {variable(high)}"
+            )
+    if tls and (tls.cert is None) != (tls.key is None):
+        there, missing = ("cert", "key") if tls.cert else ("key", "cert")
+        yield (
+            f"{variable(f'zookeeper.tls.{missing}')} (zookeeper.tls.{missing}): "
+            f"is missing though zookeeper.tls.{there} is set; give both or neither"
+        )
+
+
+def fields(model: type[BaseModel] = Settings, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every setting as its path (``http.port``) and pydantic's description of it."""
+    for name, field in model.model_fields.items():
+        part = _part(field)
+        if part:
+            yield from fields(part, (*parents, name))
+        else:
+            yield ".".join((*parents, name)), field
+
+
+def _part(field: FieldInfo) -> type[_Part] | None:
+    kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, _Part)), None)
+
+
+def variable(path: str) -> str:
+    """Return the environment variable of a setting: ``HASYNC_HTTP__PORT`` for ``http.port``."""
+    return PREFIX + path.replace(".", "__").upper()

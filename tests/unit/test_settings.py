@@ -1,0 +1,255 @@
+"""Settings: where they come from, what wins, and how each mistake is explained."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from hasync.errors import ConfigInvalid
+from hasync.settings import Secrets, Settings, load
+from hasync.settings.reference import reference
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_nothing_given_yields_documented_defaults() -> None:
+    """An instance with no settings at all is a legal one that leads nothing."""
+    settings = load({"PATH": "/bin"}, hostname="host-a")
+    assert settings == Settings(member_id="host-a")
+    assert (settings.zookeeper.hosts, settings.zookeeper.root) == (("127.0.0.1:2181",), "/hasync")
+    assert settings.live_within_s == 20.0
+
+
+def test_constructor_ignores_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only load() reads an environment, and only the one it is given."""
+    monkeypatch.setenv("HASYNC_HTTP__PORT", "1")
+    assert Settings(member_id="a").http.port == 9187
+    assert load({}, hostname="a").http.port == 9187
+
+
+def test_variables_reach_nested_fields() -> None:
+    """Lists are comma separated, nested fields are reached by two underscores, empty variables count as unset."""
+    settings = load(
+        {
+            "HASYNC_MEMBER_ID": "pod-3",
+            "HASYNC_STREAMS": "orders, users,",
+            "HASYNC_ZOOKEEPER__HOSTS": "zk-0:2181,[::1]:2182",
+            "HASYNC_ZOOKEEPER__TLS__CA": "/etc/ca.pem",
+            "HASYNC_HTTP__PORT": "0",
+            "HASYNC_HTTP__HOST": "",
+            "hasync_log__level": "debug",
+        },
+        hostname="host-a",
+    )
+    assert (settings.member_id, settings.streams) == ("pod-3", ("orders", "users"))
+    assert settings.zookeeper.hosts == ("zk-0:2181", "[::1]:2182")
+    assert settings.zookeeper.tls is not None
+    assert settings.zookeeper.tls.ca == Path("/etc/ca.pem")
+    assert (settings.http.port, settings.http.host, settings.log.level) == (0, "127.0.0.1", "debug")
+
+
+def test_variable_wins_over_directory_over_file(tmp_path: Path) -> None:
+    """The nearest place to the process wins, field by field and not part by part."""
+    file = tmp_path / "hasync.yaml"
+    file.write_text("streams: [from-file]\nhttp: {port: 1000, host: 10.0.0.1}\nretry: {max_s: 7}\n")
+    directory = tmp_path / "mounted"
+    directory.mkdir()
+    (directory / "hasync_http__port").write_text("2000\n")
+    (directory / "hasync_retry__max_s").write_text("8")
+    environ = {"HASYNC_SETTINGS_FILE": str(file), "HASYNC_SECRETS_DIR": str(directory), "HASYNC_RETRY__MAX_S": "9"}
+    settings = load(environ, hostname="a")
+    assert (settings.streams, settings.http.host, settings.http.port) == (("from-file",), "10.0.0.1", 2000)
+    assert settings.retry.max_s == 9.0
+
+
+def test_file_argument_wins_over_variable(tmp_path: Path) -> None:
+    """``--settings`` on the command line is nearer than HASYNC_SETTINGS_FILE."""
+    file = tmp_path / "given.yaml"
+    file.write_text("member_id: given\n")
+    environ = {"HASYNC_SETTINGS_FILE": str(tmp_path / "absent.yaml")}
+    assert load(environ, file=file, hostname="a").member_id == "given"
+
+
+def test_empty_file_sets_nothing(tmp_path: Path) -> None:
+    """A file of comments only is a file without settings, not an error."""
+    file = tmp_path / "hasync.yaml"
+    file.write_text("# later\n")
+    assert load({}, file=file, hostname="a") == Settings(member_id="a")
+
+
+def test_settings_are_frozen() -> None:
+    """Nobody changes settings behind another one's back."""
+    settings = Settings(member_id="a")
+    with pytest.raises(ValidationError):
+        settings.http.port = 1  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        settings.member_id = "b"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"HASYNC_HTTP__PORT": "abc"}, ["HASYNC_HTTP__PORT (http.port)", "'abc'", "integer", "9187"]),
+        ({"HASYNC_HTTP__PORT": "70000"}, ["'70000'", "65535"]),
+        ({"HASYNC_HTTP_PORT": "1"}, ["HASYNC_HTTP_PORT: is not a setting", "did you mean HASYNC_HTTP__PORT?"]),
+        ({"HASYNC_PORT": "1"}, ["HASYNC_PORT: is not a setting", "HASYNC_HTTP__PORT"]),
+        ({"HASYNC_STREAM": "a"}, ["did you mean HASYNC_STREAMS?"]),
+        ({"HASYNC_XYZZY": "a"}, ["docs/settings.md", "HASYNC_SECRET_"]),
+        ({"HASYNC_ZOOKEEPER": "zk:2181"}, ["HASYNC_ZOOKEEPER: is not a setting", "HASYNC_ZOOKEEPER__"]),
+        ({"HASYNC_ZOOKEEPER__HOSTS": "zk"}, ["HASYNC_ZOOKEEPER__HOSTS", "item 1", "'zk'", "zk-0:2181"]),
+        ({"HASYNC_ZOOKEEPER__HOSTS": "a:1,a:1"}, ["named twice: a:1"]),
+        ({"HASYNC_ZOOKEEPER__HOSTS": ","}, ["HASYNC_ZOOKEEPER__HOSTS", "names none"]),
+        ({"HASYNC_ZOOKEEPER__ROOT": "hasync/"}, ["HASYNC_ZOOKEEPER__ROOT", "'hasync/'", "/hasync"]),
+        ({"HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": "1"}, ["'1'", "greater than or equal to 2"]),
+        ({"HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": "61"}, ["less than or equal to 60"]),
+        ({"HASYNC_ZOOKEEPER__AUTH": "digest:hunter2"}, ["HASYNC_ZOOKEEPER__AUTH", "env:NAME or file:/path"]),
+        ({"HASYNC_ZOOKEEPER__TLS__CERT": "/c.pem"}, ["HASYNC_ZOOKEEPER__TLS__CA", "is missing"]),
+        (
+            {"HASYNC_ZOOKEEPER__TLS__CERT": "/c.pem", "HASYNC_ZOOKEEPER__TLS__CA": "/ca.pem"},
+            ["HASYNC_ZOOKEEPER__TLS__KEY", "give both or neither"],
+        ),
+        ({"HASYNC_REDIS_TIMEOUT_S": "10"}, ["redis_timeout_s", "10", "less than zookeeper.session_timeout_s", "lower"]),
+        ({"HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": "3"}, ["redis_timeout_s", "must be less than", "lower it to 1"]),
+        ({"HASYNC_HEARTBEAT_S": "11"}, ["heartbeat_s", "11", "zookeeper.session_timeout_s = 10"]),
+        ({"HASYNC_RETRY__MULTIPLIER_S": "6"}, ["retry.multiplier_s", "6 is more than retry.max_s = 5"]),
+        ({"HASYNC_RETRY__DEGRADED_AFTER_S": "130"}, ["retry.step_down_after_s = 120"]),
+        ({"HASYNC_SHUTDOWN_TIMEOUT_S": "2"}, ["redis_timeout_s", "shutdown_timeout_s = 2"]),
+        ({"HASYNC_STREAMS": "a,a"}, ["HASYNC_STREAMS", "named twice: a"]),
+        ({"HASYNC_STREAMS": "a/b"}, ["HASYNC_STREAMS", "'a/b'"]),
+        ({"HASYNC_STREAMS": "{a}"}, ["HASYNC_STREAMS", "'{a}'"]),
+        ({"HASYNC_MEMBER_ID": "a/b"}, ["HASYNC_MEMBER_ID (member_id)", "'a/b'"]),
+        ({"HASYNC_LOG__LEVEL": "trace"}, ["'trace'", "'debug', 'info', 'warning' or 'error'"]),
+        ({"HASYNC_LOG__FORMAT": "text"}, ["HASYNC_LOG__FORMAT", "'auto', 'json' or 'console'"]),
+        ({"HASYNC_SETTINGS_FILE": "/nowhere/h.yaml"}, ["/nowhere/h.yaml", "No such file", "correct the path"]),
+        ({"HASYNC_SECRETS_DIR": "/nowhere"}, ["HASYNC_SECRETS_DIR", "/nowhere", "not a directory"]),
+        ({"HASYNC_ACKNOWLEDGE_EVERY_S": "nan"}, ["HASYNC_ACKNOWLEDGE_EVERY_S", "'nan'"]),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_broken_variable_is_explained(environ: dict[str, str], expected: list[str]) -> None:
+    """A mistake is answered with the variable, the value and the remedy, in one line."""
+    with pytest.raises(ConfigInvalid) as refused:
+        load(environ, hostname="host-a")
+    assert len(refused.value.problems) == 1
+    for words in expected:
+        assert words in refused.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http: {prot: 1}", ["http.prot in", "did you mean http.port?"]),
+        ("streems: [a]", ["streems in", "did you mean streams?"]),
+        ("http: 9187", ["http in", "give its parts one by one"]),
+        ("http: {port: [1]}", ["http.port in", "[1]", "integer"]),
+        ("- a\n- b", ["holds no map of settings"]),
+        ("1: 2", ["holds no map of settings"]),
+        ("http: {port: 1", ["is not YAML at line"]),
+        ("zookeeper: {auth: 'digest:hunter2'}", ["zookeeper.auth in", "by reference"]),
+    ],
+)
+def test_broken_file_is_explained(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """A mistake in the file is answered with path, file and remedy."""
+    file = tmp_path / "hasync.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigInvalid) as refused:
+        load({}, file=file, hostname="host-a")
+    assert len(refused.value.problems) == 1
+    assert str(file) in refused.value.problems[0]
+    for words in expected:
+        assert words in refused.value.problems[0]
+    assert "hunter2" not in str(refused.value.problems)
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    """Nobody should have to start five times to learn of five mistakes."""
+    environ = {"HASYNC_HTTP__PORT": "x", "HASYNC_LOG__LEVEL": "x", "HASYNC_STREEMS": "x"}
+    with pytest.raises(ConfigInvalid) as refused:
+        load(environ, hostname="a")
+    assert len(refused.value.problems) == 3
+    assert "3 problems" in refused.value.message
+
+
+def test_literal_secret_is_refused_and_not_shown() -> None:
+    """A secret typed where a reference belongs appears in no message and no chained exception."""
+    with pytest.raises(ConfigInvalid) as refused:
+        load({"HASYNC_ZOOKEEPER__AUTH": "hasync:hunter2"}, hostname="a")
+    assert "hunter2" not in "\n".join([str(refused.value), *refused.value.problems])
+    assert refused.value.__context__ is None
+
+
+def test_kubernetes_service_links_are_no_settings() -> None:
+    """A Service named hasync in the namespace must not keep the pods from starting."""
+    links = {
+        "HASYNC_SERVICE_HOST": "10.0.0.7",
+        "HASYNC_SERVICE_PORT": "9187",
+        "HASYNC_SERVICE_PORT_HTTP": "9187",
+        "HASYNC_PORT": "tcp://10.0.0.7:9187",
+        "HASYNC_PORT_9187_TCP": "tcp://10.0.0.7:9187",
+        "HASYNC_PORT_9187_TCP_ADDR": "10.0.0.7",
+    }
+    assert load(links, hostname="a") == Settings(member_id="a")
+
+
+def test_foreign_and_reserved_variables_are_left_alone() -> None:
+    """The operator's secrets and the command line's own variables are no mistakes."""
+    environ = {"HASYNC_SECRET_MYSQL": "pw", "HASYNC_OUTPUT": "json", "HASYNCX": "1"}
+    assert load(environ, hostname="a", reserved={"HASYNC_OUTPUT"}) == Settings(member_id="a")
+
+
+def test_running_without_streams_is_refused() -> None:
+    """``hasync run`` with nothing to run says which variable to set."""
+    with pytest.raises(ConfigInvalid) as refused:
+        Settings(member_id="a").require_streams()
+    assert "HASYNC_STREAMS" in refused.value.problems[0]
+    assert Settings(member_id="a", streams=("s",)).require_streams() == ("s",)
+
+
+def test_secret_is_read_afresh_from_where_reference_points(tmp_path: Path) -> None:
+    """env:, file:/absolute and file:relative all resolve, and a rotated file is seen at the next read."""
+    (tmp_path / "redis").write_text("first\n")
+    secrets = Secrets({"PW": "from-env", "HASYNC_SECRETS_DIR": str(tmp_path)})
+    assert secrets.read("env:PW") == "from-env"
+    assert secrets.read(f"file:{tmp_path}/redis") == "first"
+    assert secrets.read("file:redis") == "first"
+    (tmp_path / "redis").write_text("second\r\n")
+    assert secrets.read("file:redis") == "second"
+
+
+@pytest.mark.parametrize(
+    ("reference_", "expected"),
+    [
+        ("env:ABSENT", "set the variable ABSENT"),
+        ("file:/nowhere/x", "No such file"),
+        ("file:empty", "is empty"),
+        ("file:binary", "not UTF-8"),
+        ("hunter2", "env:NAME or file:/path"),
+        ("env:not a name", "env:NAME or file:/path"),
+    ],
+)
+def test_missing_secret_is_explained(tmp_path: Path, reference_: str, expected: str) -> None:
+    """An unresolvable reference names itself and the remedy; something that is no reference is not repeated."""
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigInvalid, match=re.escape(expected)) as refused:
+        Secrets({"HASYNC_SECRETS_DIR": str(tmp_path)}).read(reference_)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_repr_shows_no_secret() -> None:
+    """Settings may be printed: they hold references only."""
+    environ = {"HASYNC_ZOOKEEPER__AUTH": "env:ZOOKEEPER_AUTH", "ZOOKEEPER_AUTH": "hasync:hunter2"}
+    assert "hunter2" not in repr(load(environ, hostname="a")) + repr(Secrets(environ))
+
+
+def test_reference_page_equals_code() -> None:
+    """docs/settings.md is what ``python -m hasync.settings`` prints (run it to bring the page up to date)."""
+    assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == reference()
+
+
+def test_every_setting_is_documented() -> None:
+    """No setting without a meaning."""
+    rows = [line for line in reference().splitlines() if line.startswith("| `HASYNC")]
+    assert rows
+    assert [row for row in rows if not row.endswith(". |")] == []
