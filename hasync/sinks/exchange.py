@@ -1,0 +1,135 @@
+"""One connection to Redis: a buffer of commands out, their replies back.
+
+Bound: a buffer is sent whole before the first reply is read. That cannot deadlock,
+since Redis takes commands in while it keeps replies in memory, but it costs the server
+about 10 bytes per queued command, and a transaction must stay below Redis'
+``client-query-buffer-limit`` (1 GiB unless changed). Batches of up to some ten
+thousand commands and some ten MB are what this is made for.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import hiredis
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from hasync.errors import HasyncError, SinkRefused, SinkUnavailable
+from hasync.model.command import Command
+from hasync.ports import Clock
+from hasync.sinks.endpoint import RedisEndpoint, Wire
+from hasync.sinks.faults import mapped
+
+Reply = Any
+"""bytes, int, None, a list of replies, or the error (RedisError) that Redis answered."""
+
+MULTI: Command = (b"MULTI",)
+EXEC: Command = (b"EXEC",)
+
+_LEAST_WAIT_S = 0.001
+_packed: Any = hiredis.pack_command  # its stub knows tuples of one only
+
+
+class Exchange:
+    """Sends commands on one connection at a time, and never reconnects by itself.
+
+    A connection is thrown away after any trouble, so an open one is always the one
+    that :meth:`open` made: what was watched on it is watched still. Called from: the
+    stream's thread only.
+    """
+
+    def __init__(self, endpoint: RedisEndpoint, clock: Clock, *, client_name: str) -> None:
+        """Keep the address; nothing is opened yet."""
+        self._endpoint = endpoint
+        self._clock = clock
+        self._client_name = client_name.encode()
+        self._connection: Wire | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether :meth:`open` succeeded and nothing has gone wrong since."""
+        return self._connection is not None
+
+    def open(self) -> None:
+        """Connect and log in. Raises SinkUnavailable, SinkRefused (credentials)."""
+        self.close()
+        connection = self._endpoint.connection()
+        try:
+            connection.connect()
+        except RedisError as error:
+            raise self._not_connected(error) from error
+        self._connection = connection
+
+    def greet(self) -> None:
+        """Make sure that a primary answers, and that it takes transactions.
+
+        A server that refused MULTI would run the rest of a batch bare, outside any
+        fence; so it is tried empty before a batch is ever sent. A replica may be
+        promoted: that is waited for. ROLE may be forbidden; READONLY tells then.
+        Raises SinkUnavailable, SinkRefused.
+        """
+        setname = (b"CLIENT", b"SETNAME", self._client_name)
+        _, role, multi, executed = self.ask((setname, (b"ROLE",), MULTI, EXEC))
+        for reply, doing in ((multi, "MULTI"), (executed, "EXEC")):
+            if isinstance(reply, RedisError):
+                self.close()
+                raise mapped(reply, doing)
+        kind = role[0].decode() if isinstance(role, list) else "master"
+        if kind != "master":
+            self.close()
+            raise self._not_primary(kind)
+
+    def ask(self, commands: Iterable[Command]) -> list[Reply]:
+        """Send all commands in one buffer; return one reply for each, errors as values.
+
+        Raises SinkUnavailable when not all replies came in time: the outcome is
+        unknown, and the connection is closed.
+        """
+        connection = self._connection
+        if connection is None:
+            raise SinkUnavailable(f"{self._endpoint.name}: not connected")
+        deadline = self._clock.monotonic() + self._endpoint.timeout_s
+        packets = [_packed(command) for command in commands]
+        try:
+            connection.send_packed_command([b"".join(packets)], check_health=False)
+            return [self._reply(connection, deadline) for _ in packets]
+        except RedisError as error:
+            self.close()
+            raise self._broken(error) from error
+
+    def close(self) -> None:
+        """Drop the connection; may be called twice."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    def _reply(self, connection: Wire, deadline: float) -> Reply:
+        left_s = max(deadline - self._clock.monotonic(), _LEAST_WAIT_S)
+        try:
+            return connection.read_response(disable_decoding=True, timeout=left_s)
+        except ResponseError as error:
+            return error
+
+    def _broken(self, error: RedisError) -> HasyncError:
+        if error.status_code:  # LOADING, NOAUTH and the like, which redis-py takes for a broken connection
+            return mapped(error, f"{self._endpoint.name}")
+        late = isinstance(error, RedisTimeoutError)
+        reason = f"did not answer within {self._endpoint.timeout_s:g} s" if late else str(error)
+        return SinkUnavailable(f"{self._endpoint.name}: {reason}")
+
+    def _not_connected(self, error: RedisError) -> HasyncError:
+        if error.status_code or isinstance(error, ResponseError):
+            return mapped(error, f"the login at {self._endpoint.name}")
+        hint = "check the CA and the host name" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
+        return SinkUnavailable(f"{self._endpoint.name}: cannot connect: {error}", hint=hint)
+
+    def _not_primary(self, kind: str) -> SinkUnavailable | SinkRefused:
+        if kind == "slave":
+            hint = "it is waited for: it may be promoted, or redis.url may lead to the primary again"
+            return SinkUnavailable(f"{self._endpoint.name}: is a replica", hint=hint)
+        return SinkRefused(f"{self._endpoint.name}: is a {kind}", hint="point redis.url at the data server itself")
+
+
+def failed(replies: Sequence[Reply]) -> RedisError | None:
+    """Return the first error among ``replies``."""
+    return next((reply for reply in replies if isinstance(reply, RedisError)), None)

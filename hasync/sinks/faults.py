@@ -1,0 +1,86 @@
+"""What Redis' error replies mean to hasync.
+
+Only the error's code and a few fixed texts of Redis are ever repeated: Redis quotes
+arguments in some errors ("unknown command ..., with args beginning with: ..."), and
+arguments are row values, which must not reach a log (I12).
+"""
+
+import re
+
+from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from hasync.errors import HasyncError, SinkRefused, SinkUnavailable
+
+PASSING = {
+    "LOADING": "Redis is loading its data set",
+    "MASTERDOWN": "this replica has lost its primary",
+    "CLUSTERDOWN": "the cluster does not serve this slot",
+    "TRYAGAIN": "slots are being moved",
+    "BUSY": "a script blocks Redis; SCRIPT KILL ends it",
+    "MISCONF": "Redis cannot save to disk and refuses writes; free the disk or look into its log",
+    "NOREPLICAS": "too few replicas are in step (min-replicas-to-write)",
+    "OOM": "Redis is out of memory (maxmemory); raise it or free keys, nothing is lost meanwhile",
+    "READONLY": "this server is a replica now; the next connection looks for the primary",
+}
+"""Errors that waiting heals, and what the operator may do about each."""
+
+LASTING = {
+    "NOAUTH": "give the stream a password in redis.password",
+    "WRONGPASS": "correct redis.username and redis.password",
+    "NOPERM": "grant the command and the key to hasync's user (ACL SETUSER; `hasync doctor` lists what is needed)",
+    "MOVED": "Redis Cluster is not supported yet; point redis.url at a single primary",
+    "ASK": "Redis Cluster is not supported yet; point redis.url at a single primary",
+    "CROSSSLOT": "Redis Cluster is not supported yet; point redis.url at a single primary",
+    "WRONGTYPE": "the key holds another type; delete or rename it, or correct the rule, then resume the stream",
+}
+"""Errors that only a human heals, and how."""
+
+DROPPING = frozenset({"READONLY", "LOADING", "MASTERDOWN"})
+"""After these the server is another one than it was: the connection is dropped and its state read again."""
+
+_FIXED_TEXTS = (
+    "value is not an integer or out of range",
+    "value is not a valid float",
+    "hash value is not an integer",
+    "hash value is not a float",
+    "increment or decrement would overflow",
+    "would produce NaN or Infinity",
+    "string exceeds maximum allowed size",
+    "syntax error",
+    "wrong number of arguments",
+    "unknown command",
+    "max number of clients reached",
+    "invalid expire time",
+)
+_REASON = re.compile(r"because of: ([A-Z]+)\b")
+_CODE = re.compile(r"([A-Z][A-Z0-9]+)\b")
+
+
+def code_of(error: RedisError) -> str:
+    """Return the code of an error reply, the word it begins with; for EXECABORT the code of its cause if told."""
+    text = str(error)
+    if error.status_code == "EXECABORT" and (cause := _REASON.search(text)):
+        return cause[1]
+    if error.status_code:
+        return error.status_code
+    if isinstance(error, AuthenticationError):
+        return "WRONGPASS"
+    code = _CODE.match(text)
+    return code[1] if code else "ERR"
+
+
+def describe(error: RedisError) -> str:
+    """Return the code, and Redis' words when they are known to quote no argument."""
+    code, text = code_of(error), str(error)
+    known = next((fixed for fixed in _FIXED_TEXTS if fixed in text), "")
+    return f"{code} {known}" if known else code
+
+
+def mapped(error: RedisError, doing: str) -> HasyncError:
+    """Return what ``error``, a reply to ``doing``, means: SinkUnavailable or SinkRefused."""
+    code = code_of(error)
+    message = f"Redis answered {describe(error)} to {doing}"
+    if code in PASSING or (isinstance(error, RedisConnectionError) and code not in LASTING):
+        return SinkUnavailable(message, hint=PASSING.get(code, ""))
+    return SinkRefused(message, hint=LASTING.get(code, "this Redis does not do what hasync needs; see `hasync doctor`"))
