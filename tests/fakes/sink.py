@@ -244,15 +244,16 @@ class FakeSink:
 
     def claim(self, epoch: int, adopt: SinkState | None) -> SinkState:
         """See the port, and RedisSink.claim for a state that moved on since the peek."""
-        version, stored = self.store.read()
-        if stored is not None and stored == self._claimed and stored.epoch == epoch:
-            return self._begin_term(stored, version)
-        if stored is not None and stored.epoch >= epoch:
-            raise TermEnded(EndReason.FENCED, "fake: claimed by another epoch")
-        adopted = self._adopted(adopt, stored) or SinkState(epoch=epoch, seq=0, position=None)
-        self._claimed = claim = replace(adopted, epoch=epoch)
-        assert self.store.write(version, (), claim) is not None
-        return self._begin_term(claim, self.store.read()[0])
+        while True:
+            version, stored = self.store.read()
+            if stored is not None and stored == self._claimed and stored.epoch == epoch:
+                return self._begin_term(stored)
+            if stored is not None and stored.epoch >= epoch:
+                raise TermEnded(EndReason.FENCED, "fake: claimed by another epoch")
+            adopted = self._adopted(adopt, stored) or SinkState(epoch=epoch, seq=0, position=None)
+            self._claimed = claim = replace(adopted, epoch=epoch)
+            if self.store.write(version, (), claim) is not None:
+                return self._begin_term(claim)
 
     def apply(self, commands: Sequence[Command], position: Position) -> SinkState:
         """See the port, and RedisSink.apply for what a refusal leaves behind."""
@@ -286,9 +287,11 @@ class FakeSink:
             return stored
         raise TermEnded(EndReason.FENCED, "fake: the state changed since it was read")
 
-    def _begin_term(self, claim: SinkState, version: int) -> SinkState:
-        self._written, self._attempt, self._watched = claim, None, version
+    def _begin_term(self, claim: SinkState) -> SinkState:
+        self._written, self._attempt = claim, None
         self._begin = claim.redo_from or claim.position
+        version, stored = self.store.read()
+        self._judge(stored, version)
         return claim
 
     def _next(self, position: Position | None, redo_from: Position | None) -> SinkState:
