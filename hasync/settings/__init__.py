@@ -10,8 +10,7 @@ others are given values. ``python -m hasync.settings`` prints ``docs/settings.md
 """
 
 from hasync.settings.model import Http, Log, Name, Reference, Retry, Settings, Zookeeper, ZookeeperTls
-from hasync.settings.secrets import SECRETS_DIR, Secrets
-from hasync.settings.sources import SETTINGS_FILE, environment, load
+from hasync.settings.sources import SECRETS_DIR, SETTINGS_FILE, environment, load, secrets
 
 __all__ = [
     "SECRETS_DIR",
@@ -21,10 +20,10 @@ __all__ = [
     "Name",
     "Reference",
     "Retry",
-    "Secrets",
     "Settings",
     "Zookeeper",
     "ZookeeperTls",
     "environment",
     "load",
+    "secrets",
 ]

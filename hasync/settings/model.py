@@ -10,9 +10,12 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hasync.errors import ConfigInvalid
+from hasync.model.names import Endpoint
+from hasync.model.secret import SecretReference
 
 PREFIX = "HASYNC_"
-REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+
+_ZOOKEEPER_PORT = 2181
 
 
 def _split(value: object) -> object:
@@ -21,10 +24,12 @@ def _split(value: object) -> object:
     return value
 
 
-def _reference(value: str) -> str:
-    if REFERENCE.fullmatch(value):
-        return value
-    raise ValueError("a secret is given by reference, never itself: env:NAME or file:/path")
+def _reference(value: object) -> SecretReference:
+    return value if isinstance(value, SecretReference) else SecretReference.parse(value)
+
+
+def _server(value: str) -> str:
+    return str(Endpoint.parse(value, default_port=_ZOOKEEPER_PORT))
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:
@@ -54,10 +59,10 @@ Name = Annotated[
 ]
 """A znode's name and a metric's label; no slash, no brace (the state key's hash tag)."""
 
-Reference = Annotated[str, AfterValidator(_reference)]
-"""Where a secret is: ``env:NAME``, ``file:/path``, or ``file:name`` in the secrets directory."""
+Reference = Annotated[SecretReference, BeforeValidator(_reference)]
+"""Where a secret is: ``env:NAME`` or ``file:/path``."""
 
-_Host = Annotated[str, _matching(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}", "a server is written host:port")]
+_Host = Annotated[str, AfterValidator(_server)]
 _Path = Annotated[str, _matching(r"(/[A-Za-z0-9._-]+)+", "a znode is written /name or /name/name")]
 
 
@@ -82,7 +87,7 @@ class Zookeeper(_Part):
     hosts: Annotated[tuple[_Host, ...], BeforeValidator(_split), AfterValidator(_some), AfterValidator(_distinct)] = (
         Field(default=("127.0.0.1:2181",), examples=["zk-0:2181,zk-1:2181,zk-2:2181"])
     )
-    """Servers of the ensemble, ``host:port``, separated by commas; all of them, not only one."""
+    """Servers of the ensemble, ``host`` or ``host:port``, separated by commas; all of them, not only one."""
     root: _Path = "/hasync"
     """Znode under which everything of this deployment lives; must be the same on all instances."""
     session_timeout_s: float = Field(default=10.0, ge=2, le=60)

@@ -1,6 +1,5 @@
 """What is wrong with settings, in words: the variable or path, the value, the remedy."""
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from hasync.errors import ConfigInvalid
+from hasync.model.names import nearest
 from hasync.settings.model import PREFIX, fields, variable
 
 OWN_SECRETS = "HASYNC_SECRET_"
@@ -38,13 +38,8 @@ def _is_service_link(name: str, value: str) -> bool:
 
 def unknown_problem(name: str) -> str:
     """Return the problem line of a variable that is no setting, with the nearest right name."""
-    near = _nearest(name.upper(), [variable(path) for path, _ in fields()])
-    remedy = f"did you mean {near}?" if near else "see docs/settings.md for all names"
+    remedy = nearest(name, [variable(path) for path, _ in fields()])
     return f"{name}: is not a setting; {remedy} (variables of your own may begin with {OWN_SECRETS})"
-
-
-def _nearest(name: str, names: list[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.6)), None)
 
 
 def explain(error: ErrorDetails, environ: Mapping[str, str], file: Path | None) -> list[str]:
@@ -57,8 +52,7 @@ def explain(error: ErrorDetails, environ: Mapping[str, str], file: Path | None) 
     path = ".".join(parts)
     place = _place(path, environ, file) + (f", item {int(item) + 1}" if item else "")
     if error["type"] == "extra_forbidden":
-        near = _nearest(path, list(described))
-        return [f"{place}: is not a setting; " + (f"did you mean {near}?" if near else "remove it")]
+        return [f"{place}: is not a setting; {nearest(path, described)}"]
     if error["type"] == "missing":
         return [f"{place}: is missing; set {variable(path)}"]
     value = "value" if described.get(path) is None or "auth" in path else repr(error["input"])

@@ -2,8 +2,7 @@
 
 from hasync.settings.model import PREFIX, fields, variable
 from hasync.settings.problems import OWN_SECRETS, shown
-from hasync.settings.secrets import SECRETS_DIR
-from hasync.settings.sources import SETTINGS_FILE
+from hasync.settings.sources import SECRETS_DIR, SETTINGS_FILE
 
 
 def reference() -> str:
