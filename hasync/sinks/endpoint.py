@@ -62,7 +62,8 @@ class RedisEndpoint:
         parts = urlsplit(self.url)
         if parts.scheme == "unix":
             return f"unix://{parts.path}"
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORT}/{_database(parts)}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}:{parts.port or _PORT}/{_database(parts)}"
 
     def connection(self) -> "Wire":
         """Return a new connection, not yet open, that never retries by itself.

@@ -62,10 +62,10 @@ def code_of(error: RedisError) -> str:
     text = str(error)
     if error.status_code == "EXECABORT" and (cause := _REASON.search(text)):
         return cause[1]
+    if isinstance(error, AuthenticationError) and error.status_code not in LASTING:
+        return "WRONGPASS"  # spelled "ERR invalid password" by old servers
     if error.status_code:
         return error.status_code
-    if isinstance(error, AuthenticationError):
-        return "WRONGPASS"
     code = _CODE.match(text)
     return code[1] if code else "ERR"
 
