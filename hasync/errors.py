@@ -138,6 +138,9 @@ class EndReason(StrEnum):
     HANDOVER = "handover"
     SOURCE_CLAIMED = "source_claimed"
     LOCAL_FAULT = "local_fault"
+    REGRESSED = "regressed"
+    CONFIG = "config"
+    PAUSED = "paused"
     HALTED = "halted"
 
 

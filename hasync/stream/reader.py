@@ -59,17 +59,17 @@ class Reader:
         source: ChangeSource,
         interest: Interest,
         queue: SegmentQueue,
-        retry: Retry,
+        retry: Callable[[threading.Event], Retry],
         check: Callable[[], None],
         observer: SourceObserver,
     ) -> None:
         self._source = source
         self._interest = interest
         self._queue = queue
-        self._retry = retry
         self._check = check
         self._observer = observer
         self._stopping = threading.Event()
+        self._retry = retry(self._stopping)
         self._at: Start | Position
 
     def stop(self) -> None:

@@ -1,0 +1,244 @@
+"""One term, from the election won to its end: read both positions, raise the epoch, claim, stream, acknowledge."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from hasync.coordination import Session, StoredPosition, StreamCoordination
+from hasync.errors import EndReason, Fatal, Regressed, Retryable, StateMissing, TermEnded
+from hasync.model.cluster import Leader, Leadership, TermRecord
+from hasync.model.position import Position, Start
+from hasync.model.resume import MissingStatePolicy, Resume, reconcile
+from hasync.model.state import SinkState
+from hasync.ports import ChangeSource, Clock, Sink
+from hasync.stream.batch import BatchLimit
+from hasync.stream.pipeline import Pipeline, StreamObserver
+from hasync.stream.reader import Retry
+from hasync.term.acknowledger import AcknowledgeObserver, Acknowledger
+from hasync.term.guard import TermGuard
+from hasync.term.watcher import Compiled
+
+T = TypeVar("T")
+
+
+class Adapters(Protocol):
+    """Builds one stream's adapters for a config (:mod:`hasync.worker`)."""
+
+    def source(self, compiled: Compiled) -> ChangeSource:
+        """Build the source. Raises ConfigInvalid when a secret cannot be read."""
+
+    def sink(self, compiled: Compiled) -> Sink:
+        """Build the sink. Raises ConfigInvalid when a secret cannot be read."""
+
+    def retry(self, stop: threading.Event) -> Retry:
+        """Build a retry owner whose waits end when ``stop`` is set."""
+
+
+class TermObserver(StreamObserver, AcknowledgeObserver, Protocol):
+    """Told of the steps of a term. Called from: the stream's thread, unless said otherwise; must not block."""
+
+    def decided(self, epoch: int, resume: Resume) -> None:
+        """It is decided where to resume, and why."""
+
+    def began(self, epoch: int, claimed: SinkState) -> None:
+        """The state is claimed; this instance leads."""
+
+    def ended(self, epoch: int, outcome: "Outcome") -> None:
+        """The term is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a term ended. ``error``: what a human should read, None when nothing went wrong."""
+
+    reason: EndReason
+    message: str = ""
+    error: Fatal | None = None
+    last: SinkState | None = None
+
+    @property
+    def keeps_leadership(self) -> bool:
+        """Whether the next term begins at once under the same lock."""
+        return self.reason in {EndReason.REGRESSED, EndReason.CONFIG}
+
+
+class Leading:
+    """Runs one term. Called from: the stream's thread, but for :meth:`drain`, :meth:`follow` and :meth:`abandon`."""
+
+    def __init__(
+        self,
+        *,
+        leadership: Leadership,
+        compiled: Compiled,
+        coordination: StreamCoordination,
+        session: Session,
+        adapters: Adapters,
+        address: str,
+        clock: Clock,
+        acknowledge_every_s: float,
+        observer: TermObserver,
+    ) -> None:
+        self._leadership = leadership
+        self._compiled = compiled
+        self._coordination = coordination
+        self._adapters = adapters
+        self._address = address
+        self._clock = clock
+        self._every_s = acknowledge_every_s
+        self._observer = observer
+        self._guard = TermGuard(leadership=leadership, election=coordination.election, session=session)
+        self._retry = adapters.retry(self._guard.ended)
+        self._drain_reason: EndReason | None = None
+        self._pipeline: Pipeline | None = None
+        self._acknowledger: Acknowledger | None = None
+        self._epoch = 0
+        self._last: SinkState | None = None
+
+    def drain(self, reason: EndReason) -> None:
+        """End the term in order: stop reading, apply what was read, acknowledge. Called from: any thread."""
+        self._drain_reason = self._drain_reason or reason
+        if self._pipeline is not None:
+            self._pipeline.drain()
+
+    def abandon(self, reason: EndReason) -> None:
+        """End the term now: what was read and not applied is left to the next one. Called from: any thread."""
+        self._guard.end(reason)
+        self.drain(reason)
+
+    def follow(self, compiled: Compiled) -> None:
+        """Use other rules from the next transaction on, or begin a new term if that is not enough. Any thread."""
+        previous, self._compiled = self._compiled, compiled
+        if previous.needs_new_term(compiled):
+            self.drain(EndReason.CONFIG)
+        elif self._pipeline is not None:
+            self._pipeline.follow(compiled.rules)
+
+    def run(self) -> Outcome:
+        """Lead until something ends the term. Raises nothing of hasync's own errors."""
+        outcome = self._outcome()
+        if self._acknowledger is not None:
+            self._acknowledger.finish(outcome.reason)
+        self._observer.ended(self._epoch, outcome)
+        return outcome
+
+    def _outcome(self) -> Outcome:
+        try:
+            self._lead()
+        except TermEnded as ended:
+            return self._over(ended.reason, ended.message)
+        except (Regressed, StateMissing) as lost:
+            return self._lost(lost)
+        except Retryable as exhausted:
+            return self._exhausted(exhausted)
+        except Fatal as fatal:
+            return self._over(EndReason.HALTED, fatal.message, fatal)
+        return self._over(self._drain_reason or EndReason.HANDOVER)
+
+    def _over(self, reason: EndReason, message: str = "", error: Fatal | None = None) -> Outcome:
+        return Outcome(reason=reason, message=message, error=error, last=self._last)
+
+    def _lost(self, lost: Regressed | StateMissing) -> Outcome:
+        """Heal what Redis lost by a new term under the same lock; but only while nobody else can have been elected."""
+        if not self._guard.confirmed:
+            return self._over(EndReason.DEADLINE, f"{lost.message}; the session may be over, so another may lead")
+        if isinstance(lost, StateMissing) and self._policy is MissingStatePolicy.HALT:
+            return self._over(EndReason.HALTED, lost.message, lost)
+        return self._over(EndReason.REGRESSED, lost.message)
+
+    def _exhausted(self, error: Retryable) -> Outcome:
+        try:
+            self._guard.check()
+        except TermEnded as ended:  # the wait was cut short because the term is over
+            return self._over(ended.reason, ended.message)
+        return self._over(EndReason.LOCAL_FAULT, error.message)
+
+    @property
+    def _policy(self) -> MissingStatePolicy:
+        return MissingStatePolicy(self._compiled.config.on_missing_state)
+
+    # ------------------------------------------------------------------ the steps
+
+    def _lead(self) -> None:
+        compiled = self._compiled
+        sink = self._adapters.sink(compiled)
+        try:
+            stored, claimed, resume = self._begin(sink)
+            self._acknowledger = self._acknowledge_from(stored, claimed, resume)
+            self._stream(sink, compiled, claimed)
+        finally:
+            sink.close()
+
+    def _begin(self, sink: Sink) -> tuple[StoredPosition, SinkState, Resume]:
+        """Read both positions, decide, raise the epoch, claim: four round trips."""
+        stored = self._insist("read_position", self._coordination.positions.load)
+        state = self._insist("read_state", sink.peek)
+        resume = reconcile(stored.value, state, self._policy)
+        seen = max(state.epoch if state else 0, stored.value.epoch if stored.value else 0)
+        self._epoch = self._insist("raise_epoch", lambda: self._coordination.terms.raise_epoch(self._leadership, seen))
+        self._observer.decided(self._epoch, resume)
+        claimed = self._insist("claim", lambda: sink.claim(self._epoch, resume.adopt))
+        self._last = claimed
+        self._observer.began(self._epoch, claimed)
+        return stored, claimed, resume
+
+    def _insist(self, operation: str, step: Callable[[], T]) -> T:
+        return self._retry.call(operation, step, check=self._may_go_on)
+
+    def _may_go_on(self) -> None:
+        self._observer.turning()
+        self._guard.check()
+        if self._drain_reason is not None and self._pipeline is None:
+            raise TermEnded(self._drain_reason)
+
+    def _acknowledge_from(self, stored: StoredPosition, claimed: SinkState, resume: Resume) -> Acknowledger:
+        member, since = self._leadership.member, self._clock.wall()
+        acknowledger = Acknowledger(
+            positions=self._coordination.positions,
+            terms=self._coordination.terms,
+            leadership=self._leadership,
+            leader=Leader(member=member, epoch=self._epoch, since=since, address=self._address),
+            record=TermRecord(
+                epoch=self._epoch, member=member, since=since, begin=claimed.position, note=resume.explanation
+            ),
+            stored=stored,
+            rewinds=resume.rewinds,
+            guard=self._guard,
+            clock=self._clock,
+            every_s=self._every_s,
+            observer=self._observer,
+        )
+        acknowledger.offer(claimed)
+        acknowledger.start()
+        return acknowledger
+
+    def _stream(self, sink: Sink, compiled: Compiled, claimed: SinkState) -> None:
+        limit = BatchLimit(max_rows=compiled.config.batch.max_rows, max_bytes=compiled.config.batch.max_bytes)
+        pipeline = Pipeline(
+            source=self._adapters.source(compiled),
+            sink=sink,
+            rules=compiled.rules,
+            limit=limit,
+            guard=self._guard,
+            clock=self._clock,
+            retry=self._retry,
+            reader_retry=self._adapters.retry,
+            observer=self._observer,
+            on_applied=self._applied,
+        )
+        self._pipeline = pipeline
+        if self._drain_reason is not None:  # asked to while we were claiming: drain() found no pipeline
+            pipeline.drain()
+        if self._compiled is not compiled:
+            self.follow(self._compiled)
+        self._last = pipeline.run(_start(compiled, claimed), claimed)
+
+    def _applied(self, state: SinkState) -> None:
+        self._last = state
+        if self._acknowledger is not None:
+            self._acknowledger.offer(state)
+
+
+def _start(compiled: Compiled, claimed: SinkState) -> Start | Position:
+    """Where to read from: what may have to be redone, else behind what is applied, else the config's start."""
+    return claimed.redo_from or claimed.position or compiled.config.source.start
