@@ -1,7 +1,9 @@
 """Where a Redis server is, and how to log in: the connection settings as one value."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -13,6 +15,8 @@ from hasync.errors import ConfigInvalid
 
 _PORT = 6379
 _CONNECTIONS = {"redis": Connection, "rediss": SSLConnection, "unix": UnixDomainSocketConnection}
+
+_OPTIONS = {"redis": re.compile(""), "rediss": re.compile(""), "unix": re.compile("(db=[0-9]+)?")}
 
 
 class Wire(Protocol):
@@ -31,15 +35,26 @@ class Wire(Protocol):
         """Close the socket."""
 
 
+class Verify(StrEnum):
+    """How much of the server's certificate is checked; the values are the config's."""
+
+    FULL = "full"
+    """Trust chain and host name."""
+    CA = "ca"
+    """Trust chain only."""
+    NONE = "none"
+    """Nothing: encrypted, but to anybody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisEndpoint:
     """One Redis server.
 
     ``url``: ``redis://host:port/db``, ``rediss://host:port/db`` (TLS, certificate and
-    host name verified) or ``unix:///path``; it holds no password, since URLs reach
-    logs. ``ca_file``, ``certificate_file`` and ``key_file`` are for TLS; without
-    ``ca_file`` the system's authorities are trusted. ``timeout_s`` bounds one whole
-    exchange with the server and has to stay well below the ZooKeeper session.
+    host name verified) or ``unix:///path?db=0``; it holds no password, since URLs
+    reach logs. ``ca_file``, ``certificate_file``, ``key_file`` and ``verify`` are for
+    TLS; without ``ca_file`` the system's authorities are trusted. ``timeout_s`` bounds
+    one whole exchange with the server and has to stay well below the ZooKeeper session.
     """
 
     url: str
@@ -50,6 +65,7 @@ class RedisEndpoint:
     ca_file: str = ""
     certificate_file: str = ""
     key_file: str = ""
+    verify: Verify = Verify.FULL
 
     def __post_init__(self) -> None:
         """Refuse an URL that hasync would misread. Raises ConfigInvalid."""
@@ -61,7 +77,7 @@ class RedisEndpoint:
         """The server as logs and errors name it: the URL without any user."""
         parts = urlsplit(self.url)
         if parts.scheme == "unix":
-            return f"unix://{parts.path}"
+            return f"unix://{parts.path}?db={_database(parts)}"
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         return f"{parts.scheme}://{host}:{parts.port or _PORT}/{_database(parts)}"
 
@@ -97,8 +113,8 @@ class RedisEndpoint:
 
     def _tls(self) -> dict[str, Any]:
         return {
-            "ssl_cert_reqs": "required",
-            "ssl_check_hostname": True,
+            "ssl_cert_reqs": "none" if self.verify is Verify.NONE else "required",
+            "ssl_check_hostname": self.verify is Verify.FULL,
             "ssl_ca_certs": self.ca_file or None,
             "ssl_certfile": self.certificate_file or None,
             "ssl_keyfile": self.key_file or None,
@@ -110,7 +126,7 @@ class RedisEndpoint:
             return [f"redis.url: scheme {parts.scheme!r} is not one of redis://, rediss://, unix://"]
         if parts.password:
             problems.append("redis.url: holds a password; move it to redis.password as env:NAME or file:/path")
-        if parts.query or parts.fragment:
+        if parts.fragment or not _OPTIONS[parts.scheme].fullmatch(parts.query):
             problems.append("redis.url: options after ? or # are not supported; use the fields of redis")
         if parts.scheme != "unix" and not parts.hostname:
             problems.append("redis.url: names no host")
@@ -124,5 +140,5 @@ class RedisEndpoint:
 
 
 def _database(parts: SplitResult) -> int:
-    number = parts.path.strip("/")
-    return int(number) if parts.scheme != "unix" and number else 0
+    number = parts.query.removeprefix("db=") if parts.scheme == "unix" else parts.path.strip("/")
+    return int(number or 0)

@@ -4,7 +4,7 @@ import pytest
 from redis.connection import SSLConnection
 
 from hasync.errors import ConfigInvalid
-from hasync.sinks.endpoint import RedisEndpoint
+from hasync.sinks.endpoint import RedisEndpoint, Verify
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ from hasync.sinks.endpoint import RedisEndpoint
         ("redis://redis:6379/zero", "database's number"),
         ("redis://redis:99999/0", "port is not a number"),
         ("rediss://redis:6379/0?ssl_cert_reqs=none", "options after ?"),
+        ("unix:///run/redis.sock?password=secret", "options after ?"),
     ],
 )
 def test_bad_url_is_refused_with_the_reason(url: str, problem: str) -> None:
@@ -33,7 +34,8 @@ def test_bad_url_is_refused_with_the_reason(url: str, problem: str) -> None:
         ("redis://redis", "redis://redis:6379/0"),
         ("redis://app@redis:7000/3", "redis://redis:7000/3"),
         ("rediss://[::1]:7000/3", "rediss://[::1]:7000/3"),
-        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock?db=0"),
+        ("unix:///run/redis.sock?db=2", "unix:///run/redis.sock?db=2"),
     ],
 )
 def test_name_shows_the_server_and_no_user(url: str, name: str) -> None:
@@ -53,8 +55,17 @@ def test_driver_is_told_never_to_retry() -> None:
     assert (wire.host, wire.port, wire.db, wire.username) == ("redis", 7000, 3, "app")  # type: ignore[attr-defined]
 
 
-def test_tls_verifies_certificate_and_host_name() -> None:
-    """There is no way to a connection that trusts anybody."""
-    wire = RedisEndpoint(url="rediss://redis", ca_file="/etc/ca.pem").connection()
+@pytest.mark.parametrize(
+    ("verify", "host_name", "certificate"),
+    [(Verify.FULL, True, "CERT_REQUIRED"), (Verify.CA, False, "CERT_REQUIRED"), (Verify.NONE, False, "CERT_NONE")],
+)
+def test_tls_verifies_as_told(verify: Verify, host_name: bool, certificate: str) -> None:
+    """What is checked of the server is the config's word, and no more than that is dropped."""
+    wire = RedisEndpoint(url="rediss://redis", ca_file="/etc/ca.pem", verify=verify).connection()
     assert isinstance(wire, SSLConnection)
-    assert (wire.check_hostname, wire.cert_reqs.name, wire.ca_certs) == (True, "CERT_REQUIRED", "/etc/ca.pem")
+    assert (wire.check_hostname, wire.cert_reqs.name, wire.ca_certs) == (host_name, certificate, "/etc/ca.pem")
+
+
+def test_tls_verifies_everything_unless_told_otherwise() -> None:
+    """Forgetting the setting never means trusting anybody."""
+    assert RedisEndpoint(url="rediss://redis").verify is Verify.FULL
