@@ -1,0 +1,125 @@
+"""A KazooClient that never makes anybody wait: the guards that have to sit inside kazoo.
+
+Three of kazoo's habits cannot be guarded from outside (``docs/decisions/0001-zookeeper-elects.md``):
+
+* it queues requests while disconnected and sends them when the session resumes (K3);
+* it waits a whole session timeout for one server that does not answer (K11);
+* it tells nobody the session timeout that the server granted (K12).
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import ConnectionDropped, ConnectionLoss, SessionExpiredError
+from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
+from kazoo.protocol.connection import ConnectionHandler
+from kazoo.protocol.states import KeeperState
+
+from hasync.ports import Clock
+
+CONNECTION_RETRY: Final = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
+"""For ever, at most a second apart: kazoo's default grows to an hour (K9), a finite one ends the client (K10)."""
+
+
+def quiet_logger() -> logging.Logger:
+    """Return a logger for kazoo that stays above DEBUG, where kazoo writes passwords and node data (K21).
+
+    It is a free-standing one, so that no setting of the process's loggers reaches it.
+    """
+    logger = logging.Logger("hasync.cluster.kazoo", level=logging.WARNING)  # noqa: LOG001 - see above
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+class PromptHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no types
+    """Gives up on a server that does not accept a connection long before the session is over (K11)."""
+
+    def __init__(self, patience_s: float) -> None:
+        """Wait ``patience_s`` for each server."""
+        super().__init__()
+        self._patience_s = patience_s
+
+    def create_connection(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+        """Connect within the patience. Called from: kazoo's connection thread."""
+        limit = self._patience_s if timeout is None else min(timeout, self._patience_s)
+        return super().create_connection(*args, timeout=limit, **options)
+
+
+class PromptConnection(ConnectionHandler):  # type: ignore[misc]  # kazoo has no types
+    """Reports what the server granted (K12) and does not wait for a silent one (K11)."""
+
+    def __init__(
+        self,
+        client: KazooClient,
+        *,
+        patience_s: float,
+        clock: Clock,
+        on_session: Callable[[float, float], None],
+        on_failure: Callable[[Exception], None],
+        **options: Any,
+    ) -> None:
+        """Call ``on_session(started, granted_s)`` after every successful handshake."""
+        super().__init__(client, client._conn_retry.copy(), **options)  # noqa: SLF001 - made for subclassing, not public
+        self._patience_s = patience_s
+        self._clock = clock
+        self._on_session = on_session
+        self._on_failure = on_failure
+
+    def _connect(self, host: str, hostip: str, port: int) -> tuple[float, float]:
+        """Connect; kazoo returns two thirds of the granted timeout, in milliseconds, as its read timeout."""
+        started = self._clock.monotonic()
+        try:
+            read_timeout_ms, connect_timeout_ms = super()._connect(host, hostip, port)
+        except (ConnectionDropped, KazooTimeoutError, SessionExpiredError) as failure:
+            self._on_failure(failure)
+            raise
+        self._on_session(started, read_timeout_ms * 1.5 / 1000.0)
+        return read_timeout_ms, connect_timeout_ms
+
+    def _invoke(self, timeout: float, request: Any, xid: int | None = None) -> Any:
+        """Exchange one packet of the handshake."""
+        return super()._invoke(min(timeout, self._patience_s), request, xid)
+
+
+class PromptClient(KazooClient):  # type: ignore[misc]  # kazoo has no types
+    """Refuses a request at once unless it is connected.
+
+    kazoo 2.7 and later would queue it and apply it after the reconnect, long after its
+    caller gave up: a ghost write (K3). Patroni overrides the same method.
+    """
+
+    def __init__(
+        self,
+        *,
+        patience_s: float,
+        clock: Clock,
+        on_session: Callable[[float, float], None],
+        on_failure: Callable[[Exception], None],
+        **options: Any,
+    ) -> None:
+        """Take kazoo's options and the hooks of :class:`PromptConnection`."""
+        sasl = options.pop("sasl_options", None)
+        super().__init__(
+            handler=PromptHandler(patience_s),
+            connection_retry=CONNECTION_RETRY,
+            logger=quiet_logger(),
+            **options,
+        )
+        self._connection = PromptConnection(
+            self,
+            patience_s=patience_s,
+            clock=clock,
+            on_session=on_session,
+            on_failure=on_failure,
+            logger=self.logger,
+            sasl_options=sasl,
+        )
+
+    def _call(self, request: Any, async_object: Any) -> Any:
+        """Queue a request if a server is there to take it. Called from: any thread."""
+        if self._state == KeeperState.CONNECTING:
+            async_object.set_exception(ConnectionLoss())
+            return False
+        return super()._call(request, async_object)
