@@ -1,0 +1,323 @@
+"""The admin port, asked over a real socket on the loopback."""
+
+import contextlib
+import http.client
+import io
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from hasync.clock import SystemClock
+from hasync.errors import ConfigInvalid
+from hasync.http import AdminServer, Heartbeats, Readiness
+from hasync.http.server import REQUESTS_MAX
+from hasync.logs import Log, open_log
+from hasync.metrics import Metrics
+
+
+@dataclass
+class SetHealth:
+    """An instance as a test wants it to be."""
+
+    ages: dict[str, float] = field(init=False)
+    ready: Readiness = field(init=False)
+    content: Any = field(init=False)
+    hold: threading.Event | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with all well."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Say that all is well."""
+        self.ages, self.ready, self.content, self.hold = {}, Readiness(ready=True), {}, None
+
+    def ages_s(self) -> Mapping[str, float]:
+        """Return the set ages."""
+        return self.ages
+
+    def readiness(self) -> Readiness:
+        """Return the set readiness, once it is let go."""
+        if self.hold:
+            self.hold.wait(30)
+        return self.ready
+
+    def status(self) -> Mapping[str, Any]:
+        """Return the set content, or fail with it."""
+        if isinstance(self.content, Exception):
+            raise self.content
+        return self.content  # type: ignore[no-any-return]
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass
+class Bench:
+    """A server, what it is told, and what it logs."""
+
+    health: SetHealth
+    server: AdminServer
+    lines: io.BytesIO
+    metrics: Metrics
+
+    def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        try:
+            connection.request(method, path, headers=dict(headers or {}))
+            response = connection.getresponse()
+            return Answer(response.status, response.read(), {k.lower(): v for k, v in response.getheaders()})
+        finally:
+            connection.close()
+
+
+def a_log(lines: io.BytesIO) -> Log:
+    return open_log(level="debug", as_json=True, out=lines, clock=SystemClock())
+
+
+def a_server(health: SetHealth, *, port: int = 0, request_timeout_s: float = 10.0) -> AdminServer:
+    return AdminServer(
+        "127.0.0.1",
+        port,
+        health=health,
+        registry=CollectorRegistry(),
+        live_within_s=20.0,
+        log=a_log(io.BytesIO()),
+        request_timeout_s=request_timeout_s,
+    )
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Bench]:
+    """Serve on any free port."""
+    health, lines = SetHealth(), io.BytesIO()
+    metrics = Metrics(CollectorRegistry(), SystemClock())
+    with AdminServer(
+        "127.0.0.1", 0, health=health, registry=metrics.registry, live_within_s=20.0, log=a_log(lines)
+    ) as server:
+        yield Bench(health, server, lines, metrics)
+
+
+@pytest.fixture
+def bench(serving: Bench) -> Bench:
+    """Return the server, told that all is well."""
+    serving.health.reset()
+    return serving
+
+
+def test_instance_with_turning_loops_is_live(bench: Bench) -> None:
+    """Liveness asks only whether the loops turn."""
+    bench.health.ages = {"orders": 0.1, "users": 19.9}
+    answer = bench.ask("/livez")
+    assert (answer.status, answer.json["live"]) == (200, True)
+    assert answer.json["heartbeat_age_s"] == {"orders": 0.1, "users": 19.9}
+
+
+def test_stuck_loop_is_not_live_and_is_named(bench: Bench) -> None:
+    """A loop that hangs past the limit asks for a restart, and says which one it is."""
+    bench.health.ages = {"orders": 0.1, "users": 20.0}
+    answer = bench.ask("/livez")
+    assert (answer.status, answer.json["live"]) == (503, False)
+    assert answer.json["reasons"] == ["the loop of users last turned 20 s ago"]
+
+
+def test_instance_that_cannot_lead_is_live_but_not_ready(bench: Bench) -> None:
+    """A server that is away makes nobody restart this process: liveness does not look at readiness."""
+    bench.health.ready = Readiness(ready=False, reasons=("redis://:hunter2@redis:6379 does not answer",))
+    answer = bench.ask("/readyz")
+    assert answer.status == 503
+    assert answer.json == {"ready": False, "reasons": ["redis://***@redis:6379 does not answer"]}
+    assert bench.ask("/livez").status == 200
+
+
+def test_standby_is_ready(bench: Bench) -> None:
+    """Ready means able to lead, or else a rollout with maxUnavailable 0 never ends."""
+    answer = bench.ask("/readyz")
+    assert (answer.status, answer.json) == (200, {"ready": True, "reasons": []})
+
+
+def test_metrics_are_those_of_the_given_registry(bench: Bench) -> None:
+    """Prometheus gets the instance's own registry, compressed if it asks."""
+    bench.metrics.stream("orders").lead(7)
+    answer = bench.ask("/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert b'hasync_leader{stream="orders"} 1.0' in answer.body
+    assert bench.ask("/metrics", headers={"Accept-Encoding": "gzip"}).headers["content-encoding"] == "gzip"
+
+
+def test_status_is_json_without_secrets(bench: Bench) -> None:
+    """Whatever gets into the status document by mistake, a password does not get out."""
+    bench.health.content = {"member": "m-1", "streams": [{"epoch": 7, "password": "hunter2"}]}
+    answer = bench.ask("/status?password=hunter2")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json == {"member": "m-1", "streams": [{"epoch": 7, "password": "***"}]}
+
+
+def test_failing_status_answers_500_and_is_logged(bench: Bench) -> None:
+    """A fault of ours is told to the log, not to the client; the port goes on serving."""
+    bench.health.content = RuntimeError("internal detail")
+    answer = bench.ask("/status")
+    assert (answer.status, answer.json["error"]) == (500, "internal")
+    assert b"internal detail" not in answer.body
+    assert b"internal detail" in bench.lines.getvalue()
+    assert bench.ask("/livez").status == 200
+
+
+def test_index_names_the_paths(bench: Bench) -> None:
+    """Whoever opens the port in a browser sees where to go."""
+    answer = bench.ask("/")
+    assert answer.status == 200
+    for path in ("/livez", "/readyz", "/metrics", "/status"):
+        assert path.encode() in answer.body
+
+
+def test_unknown_path_is_404_with_the_known_ones(bench: Bench) -> None:
+    """A mistyped probe is explained where it is seen: in its answer."""
+    answer = bench.ask("/healthz")
+    assert answer.status == 404
+    assert "/livez" in answer.json["paths"]
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics", "/status"])
+def test_nothing_can_be_changed_over_this_port(bench: Bench, path: str) -> None:
+    """Every method but GET and HEAD is refused, with the allowed ones named."""
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        answer = bench.ask(path, method)
+        assert (answer.status, answer.json["error"]) == (405, "method_not_allowed")
+        assert answer.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics", "/status"])
+def test_head_is_get_without_a_body(bench: Bench, path: str) -> None:
+    """Load balancers probe with HEAD."""
+    answer = bench.ask(path, "HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_answers_name_no_interpreter_and_are_not_cached(bench: Bench) -> None:
+    """A scanner learns nothing of the Python version; a proxy keeps no stale health."""
+    for path in ("/livez", "/metrics", "/nowhere"):
+        assert bench.ask(path).headers["server"] == "hasync"
+    assert bench.ask("/livez").headers["cache-control"] == "no-store"
+
+
+def test_probes_leave_no_access_log(bench: Bench) -> None:
+    """A probe every two seconds must not drown the log."""
+    before = bench.lines.getvalue()
+    bench.ask("/livez")
+    bench.ask("/nowhere")
+    assert bench.lines.getvalue() == before
+
+
+def test_liveness_answers_while_another_request_hangs(bench: Bench) -> None:
+    """One thread per request: what hangs does not take liveness with it."""
+    bench.health.hold = threading.Event()
+    hanging = socket.create_connection(("127.0.0.1", bench.server.port), timeout=10)
+    try:
+        hanging.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+        assert bench.ask("/livez").status == 200
+    finally:
+        bench.health.hold.set()
+        hanging.close()
+
+
+def test_client_that_never_finishes_is_cut_off() -> None:
+    """A client that sends half a request does not hold its thread for ever."""
+    with (
+        a_server(SetHealth(), request_timeout_s=0.1) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow,
+    ):
+        slow.sendall(b"GET /livez HTTP/1.0\r\n")
+        assert slow.recv(100) == b""
+
+
+def test_too_many_requests_at_once_are_refused() -> None:
+    """Clients that hold their connection open do not get a thread each without end."""
+    with a_server(SetHealth()) as server, contextlib.ExitStack() as clients:
+        for _ in range(REQUESTS_MAX):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            client.sendall(b"GET /livez HTTP/1.0\r\n")
+        surplus = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+        assert surplus.recv(100) == b""
+
+
+GARBAGE = [b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET\r\n\r\n", b"GET /" + b"a" * 70000 + b" HTTP/1.0\r\n\r\n"]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=["tls", "empty", "endless"])
+def test_garbage_is_answered_or_dropped(bench: Bench, garbage: bytes) -> None:
+    """A TLS hello, an empty request or an endless path harms nobody."""
+    with socket.create_connection(("127.0.0.1", bench.server.port), timeout=10) as client:
+        client.sendall(garbage)
+        client.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            while client.recv(4096):
+                pass
+    assert bench.ask("/livez").status == 200
+
+
+def test_closing_frees_port_and_threads() -> None:
+    """After close() nobody listens, and no thread is left."""
+    before = set(threading.enumerate())
+    server = a_server(SetHealth())
+    port = server.port
+    server.close()
+    server.close()
+    assert set(threading.enumerate()) <= before
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def test_taken_port_is_explained(bench: Bench) -> None:
+    """A second instance on one machine learns which variable to change."""
+    with pytest.raises(ConfigInvalid) as refused:
+        a_server(SetHealth(), port=bench.server.port)
+    assert "HASYNC_HTTP__PORT" in refused.value.problems[0]
+    assert str(bench.server.port) in refused.value.problems[0]
+
+
+def test_port_in_use_is_logged(bench: Bench) -> None:
+    """With port 0 the log says where to ask."""
+    line = orjson.loads(bench.lines.getvalue().splitlines()[0])
+    assert (line["event"], line["port"]) == ("http_listening", bench.server.port)
+
+
+class SetClock(SystemClock):
+    """A clock that a test moves."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        """Return the set moment."""
+        return self.now
+
+
+def test_heartbeat_ages_until_the_next_beat() -> None:
+    """An age counts from the loop's last turn; a loop that ended is not waited for."""
+    clock = SetClock()
+    beats = Heartbeats(clock)
+    beats.beat("orders")
+    beats.beat("users")
+    clock.now += 5
+    beats.beat("users")
+    assert beats.ages_s() == {"orders": 5.0, "users": 0.0}
+    beats.forget("orders")
+    beats.forget("orders")
+    assert beats.ages_s() == {"users": 0.0}
