@@ -50,6 +50,9 @@ class StreamObserver(SourceObserver, Protocol):
     def waiting(self, rows: int) -> None:
         """So many rows wait in the queue now."""
 
+    def caught_up(self) -> None:
+        """Everything that the source has sent is applied, as of now."""
+
     def turning(self) -> None:
         """The stream's thread goes round: what liveness looks at."""
 
@@ -131,6 +134,8 @@ class Pipeline:
         self._observer.waiting(self._queue.rows)
         if segments:
             state = self._apply(Batch.of(segments), state)
+            if not segments[-1].transactions and not self._queue.rows:
+                self._observer.caught_up()  # the last thing heard was a heartbeat: the source has nothing more
         if self._clock.monotonic() - self._advanced_at >= IDLE_ADVANCE_S:
             state = self._settle(state)
         return state

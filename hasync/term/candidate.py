@@ -33,6 +33,9 @@ class CandidateObserver(TermObserver, WatchObserver, Protocol):
     def standing(self, role: "Role") -> None:
         """What this instance does for the stream now."""
 
+    def elected(self) -> None:
+        """The lock is ours; a takeover is timed from here."""
+
     def halted(self, halt: Halt) -> None:
         """This instance has halted the stream for all."""
 
@@ -180,6 +183,7 @@ class Candidate:
 
     def _lead(self, leadership: Leadership) -> None:
         began = self._clock.monotonic()
+        self._observer.elected()
         try:
             outcome = self._terms_under(leadership)
             if outcome is not None and outcome.error is not None:

@@ -1,0 +1,250 @@
+"""What happens to a stream on this instance, told to metrics, log and status.
+
+The roads know only their observers; this is the one that turns steps into numbers and
+lines. It holds no row value and no secret (I12).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hasync.errors import EndReason, HasyncError, Retryable, SourceUnavailable
+from hasync.logs import Event, Log
+from hasync.metrics import Change, Result, State, StreamMetrics, TableOperation
+from hasync.model.change import Segment
+from hasync.model.check import Check
+from hasync.model.cluster import Halt
+from hasync.model.position import Position
+from hasync.model.resume import Resume, ResumeKind
+from hasync.model.state import Acknowledged, SinkState
+from hasync.ports import Clock
+from hasync.retry import RetryObserver
+from hasync.stream.pipeline import Applied
+from hasync.term.candidate import Role
+from hasync.term.leading import Outcome
+from hasync.term.watcher import Compiled
+
+STATES = {"leader": State.LEADER, "halted": State.HALTED, "draining": State.DRAINING, "waiting": State.STARTING}
+"""The metric's states of roles; all others stand by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStanding:
+    """What ``/status`` and ``hasync status`` say of one stream on one instance. Times: Unix seconds."""
+
+    role: Role = field(default_factory=lambda: Role("starting"))
+    epoch: int = 0
+    since: float = 0.0
+    state: SinkState | None = None
+    acknowledged: Acknowledged | None = None
+    resumed: str = ""
+    config_revision: int = 0
+    config_refusal: str = ""
+    degraded: Mapping[str, str] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    last_end: str = ""
+    rows_applied: int = 0
+    queue_rows: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the stream's part of the status document."""
+        return {
+            "state": self.role.state,
+            "detail": self.role.detail,
+            "epoch": self.epoch,
+            "since": self.since or None,
+            "seq": self.state.seq if self.state else None,
+            "position": self.state.position.to_json() if self.state and self.state.position else None,
+            "acknowledged": self.acknowledged.to_json() if self.acknowledged else None,
+            "resumed": self.resumed,
+            "config_revision": self.config_revision,
+            "config_refusal": self.config_refusal,
+            "degraded": dict(self.degraded),
+            "failed_checks": [f"{check.name}: {check.detail}" for check in self.checks if not check.ok],
+            "last_end": self.last_end,
+            "rows_applied": self.rows_applied,
+            "queue_rows": self.queue_rows,
+        }
+
+
+class StreamReport(RetryObserver):
+    """Observes one stream on one instance. Each method says by its observer's Protocol which thread calls."""
+
+    def __init__(self, *, stream: str, metrics: StreamMetrics, log: Log, clock: Clock) -> None:
+        self._metrics = metrics
+        self._log = log.bind(stream=stream)
+        self._clock = clock
+        self._turned_at = clock.monotonic()
+        self._elected_at: float | None = None
+        self._source_open = False
+        self._unsaved_rows = 0
+        self.standing_now = StreamStanding()
+
+    @property
+    def turned_ago_s(self) -> float:
+        """Seconds since the stream's thread last went round; what liveness looks at. Called from: any thread."""
+        return self._clock.monotonic() - self._turned_at
+
+    def lag_s(self) -> float | None:
+        """Return how far applied changes trail the source, None when this instance does not lead."""
+        return self._metrics.lag_s()
+
+    def _now(self, **changes: Any) -> None:
+        self.standing_now = replace(self.standing_now, **changes)
+
+    # --------------------------------------------------------------- the candidate
+
+    def turning(self) -> None:
+        self._turned_at = self._clock.monotonic()
+
+    def standing(self, role: Role) -> None:
+        if role != self.standing_now.role:
+            self._log.info(Event.CONTENDING, state=role.state, detail=role.detail)
+        self._now(role=role)
+        self._metrics.enter(STATES.get(role.state, State.STANDBY))
+
+    def halted(self, halt: Halt) -> None:
+        self._log.error(Event.HALTED, code=halt.code, reason=halt.reason, hint=halt.hint, position=str(halt.position))
+        self.standing(Role("halted", f"{halt.code}: {halt.reason}"))
+
+    def failed(self, error: Exception) -> None:
+        self._log.error(Event.FAILED, error=error)
+        self._now(role=Role("waiting", f"internal error: {type(error).__name__}"))
+
+    def checked(self, checks: tuple[Check, ...]) -> None:
+        """Keep the latest preflight. Called from: the preflight's thread."""
+        bad = tuple(check for check in checks if not check.ok)
+        if bad and bad != tuple(check for check in self.standing_now.checks if not check.ok):
+            for check in bad:
+                self._log.warning(Event.PREFLIGHT_FAILED, check=check.name, detail=check.detail, remedy=check.remedy)
+        self._now(checks=checks)
+
+    # ------------------------------------------------------------------- the config
+
+    def config_applied(self, compiled: Compiled) -> None:
+        self._log.info(Event.CONFIG_APPLIED, revision=compiled.revision)
+        self._metrics.config_applied(compiled.revision)
+        self._now(config_revision=compiled.revision, config_refusal="")
+
+    def config_refused(self, revision: int, error: HasyncError) -> None:
+        problems = getattr(error, "problems", ())
+        self._log.error(Event.CONFIG_REFUSED, revision=revision, error=error, problems=list(problems))
+        self._metrics.config_refused()
+        self._now(config_refusal="; ".join(problems) or str(error))
+
+    # --------------------------------------------------------------------- the term
+
+    def elected(self) -> None:
+        """The lock is ours; the takeover is timed from here."""
+        self._elected_at = self._clock.monotonic()
+
+    def decided(self, epoch: int, resume: Resume) -> None:
+        level = self._log.warning if resume.kind in {ResumeKind.REWIND, ResumeKind.REPLACED} else self._log.info
+        level(Event.RESUMED, epoch=epoch, kind=resume.kind.value, explanation=resume.explanation)
+        if resume.kind is ResumeKind.REWIND:
+            self._metrics.regressions.inc()
+        self._now(resumed=resume.explanation)
+
+    def began(self, epoch: int, claimed: SinkState) -> None:
+        self._log.info(Event.TERM_BEGAN, epoch=epoch, seq=claimed.seq, position=str(claimed.position))
+        self._metrics.lead(epoch)
+        self._metrics.enter(State.LEADER)
+        self._now(role=Role("leader"), epoch=epoch, since=self._clock.wall(), state=claimed)
+
+    def ended(self, epoch: int, outcome: Outcome) -> None:
+        orderly = outcome.reason in {EndReason.SHUTDOWN, EndReason.HANDOVER, EndReason.PAUSED, EndReason.CONFIG}
+        write = self._log.info if orderly else self._log.warning
+        position = str(outcome.last.position) if outcome.last else ""
+        write(
+            Event.TERM_ENDED,
+            epoch=epoch,
+            reason=outcome.reason.value,
+            message=outcome.message or None,
+            position=position,
+        )
+        self._metrics.stand_by(Change.RELEASED if orderly else Change.LOST)
+        self._source_open = False
+        role = Role("standby" if outcome.error is None else "halted", outcome.message)
+        self._now(role=role, since=0.0, last_end=outcome.reason.value, degraded={}, queue_rows=0)
+
+    def fenced(self, foreign: SinkState) -> None:
+        """A write of ours was refused because a newer epoch, or another writer, holds the state."""
+        self._metrics.fenced_writes.inc()
+        self._log.warning(Event.FENCED, by_epoch=foreign.epoch, at_seq=foreign.seq)
+
+    # --------------------------------------------------------------------- the data
+
+    def opened(self, position: Position) -> None:
+        self._source_open = True
+        self._metrics.connected(Result.OK)
+        self._log.info(Event.SOURCE_OPENED, position=str(position), server_uuid=position.server_uuid)
+
+    def source_lost(self, error: SourceUnavailable) -> None:
+        self._source_open = False
+        self._metrics.source_connected.set(0)
+        self._log.warning(Event.SOURCE_LOST, error=error)
+
+    def read(self, segment: Segment) -> None:
+        self._metrics.read(segment)
+
+    def waiting(self, rows: int) -> None:
+        self._metrics.queue_rows.set(rows)
+        self._now(queue_rows=rows)
+
+    def caught_up(self) -> None:
+        """All that the source has sent is applied, as of now."""
+        self._metrics.applied_up_to(self._clock.wall())
+
+    def applied(self, applied: Applied) -> None:
+        self._finish_takeover(applied)
+        self._metrics.sink_connected.set(1)
+        if applied.batch is None:
+            self._now(state=applied.state)
+            return
+        rows: Counter[TableOperation] = Counter()
+        for changes in applied.batch.changes():
+            rows[changes.table.schema, changes.table.name, changes.operation.value] += changes.rows
+        committed_at = applied.batch.timestamp
+        self._metrics.applied(rows, duration_s=applied.duration_s, committed_at=committed_at)
+        if committed_at:
+            self._metrics.applied_up_to(committed_at)
+        self._unsaved_rows += rows.total()
+        self._now(state=applied.state, rows_applied=self.standing_now.rows_applied + rows.total())
+
+    def _finish_takeover(self, applied: Applied) -> None:
+        if self._elected_at is None:
+            return
+        took_s, self._elected_at = self._clock.monotonic() - self._elected_at, None
+        self._metrics.failover_s.observe(took_s)
+        self._log.info(Event.TAKEOVER, epoch=applied.state.epoch, takeover_ms=round(took_s * 1000, 1))
+
+    # ------------------------------------------------------------- acknowledgements
+
+    def acknowledged(self, acknowledged: Acknowledged, seconds: float) -> None:
+        self._metrics.saved(Result.OK, duration_s=seconds)
+        self._now(acknowledged=acknowledged)
+
+    def acknowledge_failed(self, error: HasyncError) -> None:
+        self._metrics.saved(Result.ERROR, duration_s=0.0)
+        self._log.debug(Event.ACKNOWLEDGE_FAILED, error=error)
+
+    # ---------------------------------------------------------------------- retries
+
+    def degraded(self, operation: str, error: Retryable) -> None:
+        self._log.warning(Event.RETRYING, operation=operation, error=error)
+        if operation == "apply":
+            self._metrics.sink_connected.set(0)
+        self._now(degraded={**self.standing_now.degraded, operation: error.message})
+
+    def retrying(self, operation: str, attempt: int, error: Retryable, wait_s: float) -> None:
+        if operation in {"apply", "claim", "read_state"}:
+            self._metrics.sink_failed(error.code)
+        if operation == "open_source":
+            self._metrics.connected(Result.ERROR)
+        self._log.debug(Event.RETRYING, operation=operation, attempt=attempt, wait_s=round(wait_s, 3), error=error)
+
+    def healed(self, operation: str, degraded_s: float) -> None:
+        self._log.info(Event.RECOVERED, operation=operation, degraded_s=round(degraded_s, 3))
+        rest = {name: why for name, why in self.standing_now.degraded.items() if name != operation}
+        self._now(degraded=rest)

@@ -1,0 +1,170 @@
+"""From settings and a stream's config to the adapters that do the work."""
+
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from hasync.binlog.source import BinlogSource
+from hasync.binlog.tls import SourceTls
+from hasync.cluster.access import Auth, Tls
+from hasync.cluster.session import ZooKeeperSession
+from hasync.coordination import ClusterObserver
+from hasync.model.config import SourceConfig, StreamConfig
+from hasync.model.secret import Secrets
+from hasync.model.state import SinkState
+from hasync.ports import ChangeSource, Clock, Sink
+from hasync.retry import Retrier, RetryObserver
+from hasync.settings import Settings
+from hasync.sinks.endpoint import RedisEndpoint
+from hasync.sinks.redis import RedisSink, ignore_fencing
+from hasync.term.watcher import Compiled
+
+SERVER_ID_BASE = 1 << 31
+"""Replica server ids of hasync lie in the upper half, away from those that people give."""
+
+
+def secrets_from(environ: Mapping[str, str]) -> Secrets:
+    """Return a resolver of ``env:`` and ``file:`` references in this process."""
+    return Secrets(environ, lambda path: Path(path).read_text(encoding="utf-8"))
+
+
+def build_session(
+    settings: Settings, secrets: Secrets, clock: Clock, observer: ClusterObserver | None = None
+) -> ZooKeeperSession:
+    """Return the session, not yet started. Raises ConfigInvalid for an identity that cannot work."""
+    zookeeper = settings.zookeeper
+    return ZooKeeperSession(
+        hosts=zookeeper.hosts,
+        clock=clock,
+        session_timeout_s=zookeeper.session_timeout_s,
+        auth=Auth("digest", secrets.resolve(zookeeper.auth)) if zookeeper.auth else None,
+        tls=Tls(
+            ca=str(zookeeper.tls.ca),
+            cert=str(zookeeper.tls.cert or ""),
+            key=str(zookeeper.tls.key or ""),
+        )
+        if zookeeper.tls
+        else None,
+        observer=observer,
+    )
+
+
+def server_id(root: str, stream: str) -> int:
+    """Return the replica server id of a stream: the same on all instances.
+
+    MySQL ends the older of two dumps with one server id, so a successor's first
+    connect cuts off a zombie's dump as well.
+    """
+    return SERVER_ID_BASE | (zlib.crc32(f"hasync:{root}:{stream}".encode()) & (SERVER_ID_BASE - 1))
+
+
+def build_source(
+    config: StreamConfig, *, stream: str, settings: Settings, secrets: Secrets, clock: Clock
+) -> ChangeSource:
+    """Return the binlog source of a config, not yet open. Raises ConfigInvalid when a secret cannot be read."""
+    source = config.source
+    return BinlogSource(
+        hosts=tuple(str(host) for host in source.hosts),
+        user=source.user,
+        password=secrets.resolve(source.password) if source.password else "",
+        connect_timeout_s=source.connect_timeout.ms / 1000,
+        heartbeat_s=settings.heartbeat_s,
+        max_rows=config.batch.max_rows,
+        max_bytes=config.batch.max_bytes,
+        tls=_source_tls(source),
+        server_id=server_id(settings.zookeeper.root, stream),
+        clock=clock,
+    )
+
+
+def _source_tls(source: SourceConfig) -> SourceTls | None:
+    if source.tls is None:
+        return None
+    return SourceTls(
+        ca=source.tls.ca or "", cert=source.tls.cert or "", key=source.tls.key or "", verify=source.tls.verify
+    )
+
+
+def build_endpoint(config: StreamConfig, *, settings: Settings, secrets: Secrets) -> RedisEndpoint:
+    """Return where Redis is. Raises ConfigInvalid when a secret cannot be read."""
+    redis = config.redis
+    return RedisEndpoint(
+        url=redis.url,
+        username=redis.username or "",
+        password=secrets.resolve(redis.password) if redis.password else "",
+        connect_timeout_s=min(settings.redis_timeout_s, 1.0),
+        timeout_s=settings.redis_timeout_s,
+        ca_file=(redis.tls.ca or "") if redis.tls else "",
+        certificate_file=(redis.tls.cert or "") if redis.tls else "",
+        key_file=(redis.tls.key or "") if redis.tls else "",
+    )
+
+
+def build_sink(
+    config: StreamConfig,
+    *,
+    stream: str,
+    settings: Settings,
+    secrets: Secrets,
+    clock: Clock,
+    on_fenced: Callable[[SinkState], None] = ignore_fencing,
+) -> Sink:
+    """Return the Redis sink of a config, not yet connected. Raises ConfigInvalid when a secret cannot be read."""
+    return RedisSink(
+        stream=stream,
+        endpoint=build_endpoint(config, settings=settings, secrets=secrets),
+        clock=clock,
+        client_name=f"hasync-{settings.member_id}",
+        on_fenced=on_fenced,
+    )
+
+
+class StreamAdapters:
+    """:class:`hasync.term.leading.Adapters` of one stream on this instance."""
+
+    def __init__(
+        self,
+        *,
+        stream: str,
+        settings: Settings,
+        secrets: Secrets,
+        clock: Clock,
+        retries: RetryObserver,
+        on_fenced: Callable[[SinkState], None],
+    ) -> None:
+        self._stream = stream
+        self._settings = settings
+        self._secrets = secrets
+        self._clock = clock
+        self._retries = retries
+        self._on_fenced = on_fenced
+
+    def source(self, compiled: Compiled) -> ChangeSource:
+        """Build the source. Raises ConfigInvalid when a secret cannot be read."""
+        return build_source(
+            compiled.config, stream=self._stream, settings=self._settings, secrets=self._secrets, clock=self._clock
+        )
+
+    def sink(self, compiled: Compiled) -> Sink:
+        """Build the sink. Raises ConfigInvalid when a secret cannot be read."""
+        return build_sink(
+            compiled.config,
+            stream=self._stream,
+            settings=self._settings,
+            secrets=self._secrets,
+            clock=self._clock,
+            on_fenced=self._on_fenced,
+        )
+
+    def retry(self, stop: threading.Event) -> Retrier:
+        """Build a retry owner whose waits end when ``stop`` is set."""
+        retry = self._settings.retry
+        return Retrier(
+            stop=stop,
+            clock=self._clock,
+            observer=self._retries,
+            multiplier_s=retry.multiplier_s,
+            max_s=retry.max_s,
+            give_up_after_s=retry.step_down_after_s,
+        )

@@ -1,0 +1,202 @@
+"""The life of one instance, from settings to exit code."""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+
+from hasync import __version__
+from hasync.cluster.assembly import stream_coordination
+from hasync.cluster.members import MemberList
+from hasync.cluster.session import ZooKeeperSession
+from hasync.cluster.znodes import Znodes
+from hasync.coordination import SessionEvent
+from hasync.errors import CoordinationRefused
+from hasync.http import AdminServer
+from hasync.logs import Event, Log
+from hasync.metrics import Metrics
+from hasync.model.cluster import Member
+from hasync.model.secret import Secrets
+from hasync.ports import Clock
+from hasync.settings import Settings
+from hasync.term.candidate import Candidate
+from hasync.term.report import StreamReport
+from hasync.worker.adapters import StreamAdapters, build_session, secrets_from
+from hasync.worker.preflight import Preflight
+from hasync.worker.seats import Seats, StreamSeat
+
+TICK_S = 0.5
+"""How often the instance shows its status to the others."""
+
+ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
+
+LAST_STEPS_S = 2.0
+"""How long leaving ZooKeeper and closing the session may take each."""
+
+
+class SessionReport:
+    """Counts what happens to the session, and says it in the log from the instance's own thread."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._events: list[SessionEvent] = []
+
+    def session_event(self, event: SessionEvent) -> None:
+        """Count and remember. Called from: kazoo's connection thread, so nothing here blocks."""
+        self._metrics.session_event(event)
+        self._events.append(event)
+
+    def request(self, operation: str, seconds: float, outcome: str) -> None:
+        """Count one request."""
+        self._metrics.request(operation, seconds, outcome)
+
+    def tell(self, log: Log) -> None:
+        """Write down what happened since the last time."""
+        while self._events:
+            event = self._events.pop(0)
+            write = log.info if event is SessionEvent.CONNECTED else log.warning
+            write(f"session_{event.value}")
+
+
+class Instance:
+    """Runs all streams of one process until told to stop."""
+
+    def __init__(self, *, settings: Settings, secrets: Secrets, clock: Clock, log: Log, token: str) -> None:
+        """Build what needs no server. ``token``: random, of this process start."""
+        self._settings = settings
+        self._secrets = secrets
+        self._clock = clock
+        self._log = log
+        self._metrics = Metrics(CollectorRegistry(), clock)
+        self._session_report = SessionReport(self._metrics)
+        self._session = build_session(settings, secrets, clock, self._session_report)
+        self._znodes = Znodes(settings.zookeeper.root)
+        self._members = MemberList(session=self._session, znodes=self._znodes, clock=clock)
+        self._member = Member(
+            id=settings.member_id,
+            instance=token,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            started_at=clock.wall(),
+        )
+
+    # ------------------------------------------------------------------- its life
+
+    def run(self, stop: threading.Event) -> int:
+        """Serve until ``stop`` is set, hand over, and return the exit code. Called from: the main thread.
+
+        Raises ConfigInvalid when the admin port cannot be had or no stream is named.
+        """
+        seats = Seats(session=self._session)
+        with self._admin_server(seats) as http:
+            address = self._address(http.port)
+            seats.take(tuple(self._seat(stream, address) for stream in self._settings.require_streams()))
+            self._member = seats.member = replace(self._member, address=address)
+            self._log.info(Event.STARTED, version=__version__, streams=list(self._settings.streams), address=address)
+            self._session.start()
+            self._members.join(self._member)
+            code = self._run_streams(seats, stop)
+        self._log.info(Event.STOPPED)
+        return code
+
+    def _run_streams(self, seats: Seats, stop: threading.Event) -> int:
+        preflight = Preflight(seats=seats, settings=self._settings, secrets=self._secrets, clock=self._clock)
+        seats.start()
+        preflight.start()
+        try:
+            return self._serve(seats, stop)
+        finally:
+            preflight.stop()
+            self._leave(seats)
+
+    def _serve(self, seats: Seats, stop: threading.Event) -> int:
+        while not self._clock.wait(stop, TICK_S):
+            self._session_report.tell(self._log)
+            try:
+                self._members.check()
+                self._check_session()
+            except CoordinationRefused as refused:
+                self._log.error(Event.FAILED, error=refused)
+                return 1
+            self._show(seats)
+        self._log.info(Event.SHUTDOWN)
+        return 0
+
+    def _check_session(self) -> None:
+        if self._session.failure is not None:
+            raise CoordinationRefused(self._session.failure.message, hint=self._session.failure.hint)
+
+    def _show(self, seats: Seats) -> None:
+        """Tell the others what this instance does; a changed status only is written."""
+        streams = seats.statuses()
+        if streams != self._member.streams:
+            self._member = seats.member = replace(self._member, streams=streams)
+            self._members.update(self._member)
+
+    def _leave(self, seats: Seats) -> None:
+        """Hand over all streams at once, then give up the session, so that nobody waits for its timeout."""
+        seats.hand_over(self._clock, self._settings.shutdown_timeout_s)
+        self._members.leave()
+        self._session.stop(LAST_STEPS_S)
+        self._session_report.tell(self._log)
+
+    # ----------------------------------------------------------------- its parts
+
+    def _admin_server(self, seats: Seats) -> AdminServer:
+        http = self._settings.http
+        return AdminServer(
+            http.host,
+            http.port,
+            health=seats,
+            registry=self._metrics.registry,
+            live_within_s=self._settings.live_within_s,
+            log=self._log,
+        )
+
+    def _address(self, port: int) -> str:
+        """Where others reach the admin port: the host's name when it listens on all addresses."""
+        host = self._settings.http.host
+        return f"{self._member.host if host in ANY_ADDRESS else host}:{port}"
+
+    def _seat(self, stream: str, address: str) -> StreamSeat:
+        report = StreamReport(stream=stream, metrics=self._metrics.stream(stream), log=self._log, clock=self._clock)
+        adapters = StreamAdapters(
+            stream=stream,
+            settings=self._settings,
+            secrets=self._secrets,
+            clock=self._clock,
+            retries=report,
+            on_fenced=report.fenced,
+        )
+        candidate = Candidate(
+            coordination=stream_coordination(
+                session=self._session,
+                znodes=self._znodes,
+                stream=stream,
+                member=self._settings.member_id,
+                clock=self._clock,
+            ),
+            session=self._session,
+            adapters=adapters,
+            address=address,
+            clock=self._clock,
+            acknowledge_every_s=self._settings.acknowledge_every_s,
+            observer=report,
+        )
+        return StreamSeat(stream=stream, candidate=candidate, report=report)
+
+
+def run_worker(settings: Settings, environ: Mapping[str, str], stop: threading.Event, *, log: Log, clock: Clock) -> int:
+    """Run an instance until ``stop`` is set; return its exit code: 0 after a hand-over, 1 when it gave up.
+
+    Raises ConfigInvalid. Called from: the main thread, with SIGTERM and SIGINT set to set ``stop``.
+    """
+    instance = Instance(
+        settings=settings, secrets=secrets_from(environ), clock=clock, log=log, token=secrets.token_hex(8)
+    )
+    return instance.run(stop)
