@@ -62,7 +62,8 @@ class Event(StrEnum):
     SESSION_CONNECTED = "session_connected", "ZooKeeper session is usable"
     SESSION_SUSPENDED = "session_suspended", "ZooKeeper does not answer; the session may still live"
     SESSION_LOST = "session_lost", "ZooKeeper session is over"
-    SESSION_DEADLINE = "session_deadline", "the session may have ended unseen"
+    SESSION_REFUSED = "session_refused", "ZooKeeper refuses this instance"
+    SESSION_RESTARTED = "session_restarted", "a new ZooKeeper session is being opened"
 
     CONTENDING = "contending", "waiting to lead the stream"
     TERM_BEGAN = "term_began", "this instance leads the stream"
@@ -97,6 +98,9 @@ class Event(StrEnum):
     HTTP_LISTENING = "http_listening", "probes, metrics and status are served"
     HTTP_FAILED = "http_failed", "a request to the admin port failed"
     DRIVER = "driver", "a library reports"
+
+
+_TEXTS: Mapping[str, str] = {str(event): event.text for event in Event}
 
 
 class Log(Protocol):
@@ -187,7 +191,7 @@ class _Stamp:
     def __call__(self, _logger: object, _method: str, fields: Fields) -> Fields:
         moment = datetime.fromtimestamp(self._clock.wall(), UTC).isoformat(timespec="milliseconds")
         event = fields.pop("event", "")
-        text = fields.pop("message", None) or getattr(event, "text", str(event))
+        text = fields.pop("message", None) or _TEXTS.get(event, event)
         head = {"time": moment.replace("+00:00", "Z"), "level": fields.pop("level", "")}
         return head | {"event": str(event), "message": text} | dict(fields)
 

@@ -88,6 +88,14 @@ def test_line_has_time_event_meaning_and_context(out: io.BytesIO) -> None:
     assert out.getvalue().count(b"\n") == 1
 
 
+def test_event_named_as_text_is_explained_too(out: io.BytesIO) -> None:
+    """Whoever composes an event's name gets its meaning all the same; an unknown name stands for itself."""
+    a_log(out).info("session_lost")
+    a_log(out).info("unheard_of")
+    lines = [orjson.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["message"] for line in lines] == [Event.SESSION_LOST.text, "unheard_of"]
+
+
 def test_binding_leaves_the_other_log_alone(out: io.BytesIO) -> None:
     """Two streams of one instance do not mix their context."""
     log = a_log(out)
