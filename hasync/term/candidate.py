@@ -97,6 +97,7 @@ class Candidate:
         self._changed = threading.Event()
         self._leading: Leading | None = None
         self._faults = 0
+        self._last_epoch = 0
         self.watcher = Watcher(
             configs=coordination.configs,
             halts=coordination.halts,
@@ -202,6 +203,7 @@ class Candidate:
             leading = self._leading = Leading(
                 leadership=leadership,
                 compiled=compiled,
+                above_epoch=self._last_epoch,
                 coordination=self._coordination,
                 session=self._session,
                 adapters=self._adapters,
@@ -213,6 +215,7 @@ class Candidate:
             if self._stopping.is_set():  # asked between the look above and now: shut_down() saw no term
                 leading.drain(EndReason.SHUTDOWN)
             outcome = self._run_term(leading)
+            self._last_epoch = max(self._last_epoch, outcome.epoch)
             if not outcome.keeps_leadership:
                 return outcome
         return outcome
@@ -231,7 +234,7 @@ class Candidate:
             reason=error.message,
             hint=error.hint,
             member=leadership.member,
-            epoch=last.epoch if last else 0,
+            epoch=outcome.epoch,
             position=last.position if last else None,
             config_revision=view.compiled.revision if view.compiled else 0,
             at=self._clock.wall(),

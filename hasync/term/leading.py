@@ -50,9 +50,10 @@ class TermObserver(StreamObserver, AcknowledgeObserver, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a term ended. ``error``: what a human should read, None when nothing went wrong."""
+    """How a term ended. ``epoch``: 0 when it got none. ``error``: what a human must read, None when there is nothing."""
 
     reason: EndReason
+    epoch: int = 0
     message: str = ""
     error: Fatal | None = None
     last: SinkState | None = None
@@ -64,13 +65,17 @@ class Outcome:
 
 
 class Leading:
-    """Runs one term. Called from: the stream's thread, but for :meth:`drain`, :meth:`follow` and :meth:`abandon`."""
+    """Runs one term. Called from: the stream's thread, but for :meth:`drain`, :meth:`follow` and :meth:`abandon`.
+
+    ``above_epoch``: the epoch of this instance's last term; the new one is higher (I4).
+    """
 
     def __init__(
         self,
         *,
         leadership: Leadership,
         compiled: Compiled,
+        above_epoch: int,
         coordination: StreamCoordination,
         session: Session,
         adapters: Adapters,
@@ -79,6 +84,7 @@ class Leading:
         acknowledge_every_s: float,
         observer: TermObserver,
     ) -> None:
+        self._above_epoch = above_epoch
         self._leadership = leadership
         self._compiled = compiled
         self._coordination = coordination
@@ -136,7 +142,7 @@ class Leading:
         return self._over(self._drain_reason or EndReason.HANDOVER)
 
     def _over(self, reason: EndReason, message: str = "", error: Fatal | None = None) -> Outcome:
-        return Outcome(reason=reason, message=message, error=error, last=self._last)
+        return Outcome(reason=reason, epoch=self._epoch, message=message, error=error, last=self._last)
 
     def _lost(self, lost: Regressed | StateMissing) -> Outcome:
         """Heal what Redis lost by a new term under the same lock; but only while nobody else can have been elected."""
@@ -174,7 +180,11 @@ class Leading:
         stored = self._insist("read_position", self._coordination.positions.load)
         state = self._insist("read_state", sink.peek)
         resume = reconcile(stored.value, state, self._policy)
-        seen = max(state.epoch if state else 0, stored.value.epoch if stored.value else 0)
+        seen = max(
+            self._above_epoch,  # a claim of ours that Redis lost is in neither of the two
+            state.epoch if state else 0,
+            stored.value.epoch if stored.value else 0,
+        )
         self._epoch = self._insist("raise_epoch", lambda: self._coordination.terms.raise_epoch(self._leadership, seen))
         self._observer.decided(self._epoch, resume)
         claimed = self._insist("claim", lambda: sink.claim(self._epoch, resume.adopt))
