@@ -10,7 +10,7 @@ others are given values. ``python -m hasync.settings`` prints ``docs/settings.md
 """
 
 from hasync.settings.model import Http, Log, Name, Reference, Retry, Settings, Zookeeper, ZookeeperTls
-from hasync.settings.sources import SECRETS_DIR, SETTINGS_FILE, environment, load, secrets
+from hasync.settings.sources import SECRETS_DIR, SETTINGS_FILE, environment, load
 
 __all__ = [
     "SECRETS_DIR",
@@ -25,5 +25,4 @@ __all__ = [
     "ZookeeperTls",
     "environment",
     "load",
-    "secrets",
 ]

@@ -9,14 +9,11 @@ import yaml
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, NestedSecretsSettingsSource, SecretsSettingsSource
 
-from hasync.model.secret import Secrets
 from hasync.settings.model import Settings
 from hasync.settings.problems import explain, refusal, unknown_problem, unknown_variables
 
 SETTINGS_FILE = "HASYNC_SETTINGS_FILE"
 SECRETS_DIR = "HASYNC_SECRETS_DIR"
-
-_SECRET_MAX_CHARACTERS = 65536
 
 
 def environment() -> Mapping[str, str]:
@@ -47,16 +44,6 @@ def load(
     if settings is None or problems:  # raised here and not above: pydantic's own text shows values, secrets too
         raise refusal(problems)
     return settings
-
-
-def secrets(environ: Mapping[str, str]) -> Secrets:
-    """Return the reader of secrets for ``environ``; each reading asks anew, so that a rotated file is seen."""
-    return Secrets(environ=environ, read_file=_read_secret)
-
-
-def _read_secret(path: str) -> str:
-    with Path(path).open(encoding="utf-8") as file:
-        return file.read(_SECRET_MAX_CHARACTERS)
 
 
 class _Environment(EnvSettingsSource):

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from hasync.errors import ConfigInvalid
 from hasync.model.secret import SecretReference
-from hasync.settings import Settings, load, secrets
+from hasync.settings import Settings, load
 from hasync.settings.reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -204,17 +204,6 @@ def test_running_without_streams_is_refused() -> None:
         Settings(member_id="a").require_streams()
     assert "HASYNC_STREAMS" in refused.value.problems[0]
     assert Settings(member_id="a", streams=("s",)).require_streams() == ("s",)
-
-
-def test_secret_is_read_afresh_from_where_reference_points(tmp_path: Path) -> None:
-    """A variable or a file; a rotated file is seen at the next read."""
-    (tmp_path / "redis").write_text("first\n")
-    reader = secrets({"PW": "from-env"})
-    assert reader.resolve(SecretReference("env", "PW")) == "from-env"
-    in_file = SecretReference("file", str(tmp_path / "redis"))
-    assert reader.resolve(in_file) == "first"
-    (tmp_path / "redis").write_text("second\r\n")
-    assert reader.resolve(in_file) == "second"
 
 
 def test_repr_shows_no_secret() -> None:
