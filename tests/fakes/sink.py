@@ -13,7 +13,8 @@ Several sinks share a :class:`FakeStore`, as several leaders share a Redis::
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -52,6 +53,8 @@ class FakeStore:
         self._version = 0  # of the state key: what WATCH looks at
         self._failures = 0
         self._lost_replies = 0
+        self._away = False
+        self._deaf = 0  # 1: a reply to a write will be lost; 2: it was, and so is everything after it
         self._holding = False
         self._held: list[Callable[[], object]] = []
         self._refused: set[bytes] = set()
@@ -86,6 +89,20 @@ class FakeStore:
         with self._lock:
             self._lost_replies += times
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let every call fail for a while before it reaches the store."""
+        self._away = True
+        yield
+        self._away = False
+
+    @contextmanager
+    def replies_lost(self) -> Iterator[None]:
+        """Lose the reply to the next write and to everything after it, for a while."""
+        self._deaf = 1
+        yield
+        self._deaf = 0
+
     def hold(self) -> None:
         """Keep the next write on the wire; the writer sees a timeout."""
         with self._lock:
@@ -101,8 +118,9 @@ class FakeStore:
     def lose_last(self, writes: int) -> None:
         """Take back the last writes, as a failover to a lagging replica does."""
         with self._lock:
-            self._image = self._images[-writes]
-            del self._images[-writes:]
+            if writes:
+                self._image = self._images[-writes]
+                del self._images[-writes:]
             self._version += 1
 
     def delete_state(self) -> None:
@@ -118,7 +136,7 @@ class FakeStore:
     def flush(self) -> None:
         """Delete everything."""
         with self._lock:
-            self._image = _Image()
+            self._image = _Image(applied=self._image.applied)
             self._version += 1
 
     def refuse(self, key: bytes) -> None:
@@ -136,12 +154,19 @@ class FakeStore:
         with self._lock:
             self._image.content[key] = value
 
+    def remove(self, key: bytes) -> None:
+        """Delete a key past any sink."""
+        with self._lock:
+            self._image.content.pop(key, None)
+
     # ----------------------------------------------------------------- the wire
 
     def read(self) -> tuple[int, SinkState | None]:
         """Return the state and its version, what WATCH and GET tell."""
         with self._lock:
             self._reach()
+            if self._deaf > 1:
+                raise SinkUnavailable("fake: reply lost")
             return self._version, self._image.state
 
     def write(self, watched: int, commands: Sequence[Command], state: SinkState) -> list[str] | None:
@@ -153,8 +178,9 @@ class FakeStore:
                 self._held.append(lambda: self._execute(watched, commands, state))
                 raise SinkUnavailable("fake: no reply in time (held)")
             replies = self._execute(watched, commands, state)
-            if self._lost_replies:
-                self._lost_replies -= 1
+            if self._lost_replies or self._deaf:
+                self._lost_replies = max(0, self._lost_replies - 1)
+                self._deaf *= 2
                 raise SinkUnavailable("fake: reply lost")
             return replies
 
@@ -167,8 +193,8 @@ class FakeStore:
             return "WRONGTYPE" if wanted and (wrong or command[1] in self._refused) else ""
 
     def _reach(self) -> None:
-        if self._failures:
-            self._failures -= 1
+        if self._failures or self._away:
+            self._failures = max(0, self._failures - 1)
             raise SinkUnavailable("fake: connection refused")
 
     def _execute(self, watched: int, commands: Sequence[Command], state: SinkState) -> list[str] | None:
