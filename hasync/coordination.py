@@ -66,7 +66,7 @@ class ClusterObserver(Protocol):
         """Note a change of the session. Called from: kazoo's connection thread, so only count."""
 
     def request(self, operation: str, seconds: float, outcome: str) -> None:
-        """Note one request: ``outcome``: ``ok``, ``conflict``, or the failure's name. Called from: the requesting thread."""
+        """Note one request. ``outcome``: ``ok``, ``conflict``, or the failure's name. The requesting thread calls it."""
 
 
 class SilentObserver:

@@ -35,7 +35,7 @@ class PositionRecord:
     ) -> StoredPosition:
         """Replace ``previous``; an own write whose answer was lost counts as what is replaced (K19)."""
         if not rewind:
-            _refuse_regress(previous.value, acknowledged)
+            refuse_regress(previous.value, acknowledged)
         stored = self._write(leadership, previous.version, acknowledged)
         if stored is not None:
             return stored
@@ -68,7 +68,7 @@ class PositionRecord:
         return StoredPosition(value=value, version=results[1].version)
 
 
-def _refuse_regress(previous: Acknowledged | None, new: Acknowledged) -> None:
+def refuse_regress(previous: Acknowledged | None, new: Acknowledged) -> None:
     """Hold I5: forward only, unless a loss was detected. Raises CoordinationRefused."""
     if previous is None:
         return
