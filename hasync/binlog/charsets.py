@@ -1,0 +1,124 @@
+"""From a column's character set to UTF-8, which is what every text value in hasync is.
+
+``arg`` of the decoders is a :class:`Transcoder`. Which collation id means which character
+set is asked of the server, since MariaDB numbers many of its own.
+"""
+
+import codecs
+from collections.abc import Callable
+from dataclasses import dataclass
+
+BINARY = "binary"
+"""Bytes, not text."""
+
+_AS_IS = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii", BINARY})
+
+_CODECS = {
+    "gbk": "gbk",
+    "gb18030": "gb18030",
+    "gb2312": "gb2312",
+    "big5": "big5",
+    "sjis": "shift_jis",
+    "cp932": "cp932",
+    "ujis": "euc_jp",
+    "euckr": "cp949",
+    "ucs2": "utf_16_be",
+    "utf16": "utf_16_be",
+    "utf16le": "utf_16_le",
+    "utf32": "utf_32_be",
+}
+"""MySQL's multi-byte character sets whose Python codec agrees with the server on every character."""
+
+_SINGLE_BYTE = {
+    "latin1": "cp1252",
+    "latin2": "iso8859_2",
+    "latin5": "iso8859_9",
+    "latin7": "iso8859_13",
+    "greek": "iso8859_7",
+    "hebrew": "iso8859_8",
+    "cp1250": "cp1250",
+    "cp1251": "cp1251",
+    "cp1256": "cp1256",
+    "cp1257": "cp1257",
+    "cp850": "cp850",
+    "cp852": "cp852",
+    "cp866": "cp866",
+    "koi8r": "koi8_r",
+    "koi8u": "koi8_u",
+    "tis620": "tis_620",
+}
+
+Decode = Callable[[bytes], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcoder:
+    """How text of one character set becomes UTF-8; ``ascii_safe``: pure ASCII stays as it is."""
+
+    charset: str
+    ascii_safe: bool
+    decode: Decode
+
+
+def transcoder(charset: str) -> Transcoder | None:
+    """Return what turns ``charset`` into UTF-8, None when its bytes are taken as they are.
+
+    Raises LookupError when the character set is not known.
+    """
+    if charset in _AS_IS:
+        return None
+    if charset in _CODECS:
+        return Transcoder(charset, charset not in {"ucs2", "utf16", "utf16le", "utf32"}, _multi_byte(_CODECS[charset]))
+    if charset in _SINGLE_BYTE:
+        return Transcoder(charset, ascii_safe=True, decode=_single_byte(_SINGLE_BYTE[charset]))
+    raise LookupError(charset)
+
+
+def _multi_byte(codec: str) -> Decode:
+    decode = codecs.lookup(codec).decode
+    return lambda raw: decode(raw, "strict")[0]
+
+
+def _single_byte(codec: str) -> Decode:
+    """Where a code page has holes, MySQL keeps the byte's own number (latin1's 0x81 is U+0081)."""
+    table = "".join(_character(codec, number) for number in range(256))
+    return lambda raw: codecs.charmap_decode(raw, "strict", table)[0]
+
+
+def _character(codec: str, number: int) -> str:
+    try:
+        return bytes((number,)).decode(codec)
+    except UnicodeDecodeError:
+        return chr(number)
+
+
+def decode_text(data: bytes, at: int, size: int, arg: Transcoder) -> bytes:
+    """CHAR, VARCHAR and TEXT of a character set that is not UTF-8."""
+    raw = data[at : at + size]
+    if arg.ascii_safe and raw.isascii():
+        return raw
+    return arg.decode(raw).encode()
+
+
+def decode_bytes(data: bytes, at: int, size: int, _arg: object) -> bytes:
+    """Bytes as they are: UTF-8 text, BLOB, VARBINARY, BIT, GEOMETRY, VECTOR."""
+    return data[at : at + size]
+
+
+def decode_padded(data: bytes, at: int, size: int, arg: int) -> bytes:
+    """BINARY(n): the binlog drops trailing zeros, ``SELECT`` prints all ``arg`` bytes."""
+    return data[at : at + size].ljust(arg, b"\0")
+
+
+def decode_enum(data: bytes, at: int, size: int, arg: tuple[bytes, ...]) -> bytes:
+    """ENUM: the member's number, 0 for the invalid value that prints empty; ``arg`` holds the members in UTF-8."""
+    number = int.from_bytes(data[at : at + size], "little")
+    return arg[number - 1] if number else b""
+
+
+def decode_set(data: bytes, at: int, size: int, arg: tuple[bytes, ...]) -> bytes:
+    """SET: a bit per member; ``arg`` holds the members in UTF-8."""
+    bits = int.from_bytes(data[at : at + size], "little")
+    if bits >> len(arg):
+        raise ValueError("SET value has a bit without a member")
+    return b",".join([text for position, text in enumerate(arg) if bits >> position & 1])

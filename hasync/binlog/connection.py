@@ -1,0 +1,200 @@
+"""Connections to a server, and the one place where PyMySQL's errors become hasync's."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pymysql
+
+from hasync.errors import EndReason, HasyncError, PositionLost, SourceRefused, SourceUnavailable, TermEnded
+
+_DEFAULT_PORT = 3306
+_REFUSED = {
+    1044: "grant the account access",
+    1045: "check user and password, and that the account may connect from this host",
+    1130: "CREATE USER for this host",
+    1142: "grant the privilege named in the message",
+    1227: "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the account",
+    1251: "use an account with caching_sha2_password or mysql_native_password",
+    1698: "check user and password, and that the account may connect from this host",
+    2059: "use an account with caching_sha2_password or mysql_native_password",
+    2061: "enable TLS for the source",
+    3118: "ALTER USER ... ACCOUNT UNLOCK",
+    1820: "ALTER USER ... IDENTIFIED BY a new password: it has expired",
+    1862: "ALTER USER ... IDENTIFIED BY a new password: it has expired",
+}
+_DUMP_FAILED = 1236
+_CLAIMED_MARIADB = 4052
+_CLAIMED = "with the same server_uuid/server_id"
+_LOST_REMEDY = (
+    "the binlog that holds this position is gone or another one: rebuild Redis from the tables, "
+    "then choose a new start; keep binlogs longer than the longest outage"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How a connection is encrypted.
+
+    ``preferred``: when the server can, unverified; ``required``: or not at all, unverified;
+    ``verified``: server certificate and host name are checked against ``ca_file``;
+    ``disabled``: plain.
+    """
+
+    mode: Literal["preferred", "required", "verified", "disabled"] = "preferred"
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return PyMySQL's arguments."""
+        if self.mode == "disabled":
+            return {"ssl_disabled": True}
+        files = {"ssl_ca": self.ca_file, "ssl_cert": self.cert_file, "ssl_key": self.key_file}
+        given = {name: path for name, path in files.items() if path}
+        if self.mode == "verified":
+            return {**given, "ssl_verify_cert": True, "ssl_verify_identity": True}
+        return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """An account on one server. ``host`` is ``name:port`` or ``[v6]:port``; the port may be left out."""
+
+    host: str
+    user: str
+    password: str = field(repr=False)
+    connect_timeout_s: float = 5.0
+    tls: Tls = field(default_factory=Tls)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host name and port."""
+        name, colon, port = self.host.rpartition(":")
+        if not colon or port.endswith("]") or not port.isdigit():
+            return self.host.strip("[]"), _DEFAULT_PORT
+        return name.strip("[]"), int(port)
+
+
+class Latch:
+    """Lets another thread end whatever the reader thread waits for on its connections.
+
+    Shutting a duplicate of the socket down is safe at any moment: PyMySQL's own ``close``
+    blocks while a read is under way.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._fired = False
+
+    def watch(self, connection: Any) -> None:
+        """Take a connection under watch. Raises SourceUnavailable when the latch has fired."""
+        original = connection._sock  # noqa: SLF001 - PyMySQL has no public way to its socket
+        with self._lock:
+            self._sockets.append(socket.fromfd(original.fileno(), original.family, original.type))
+        self.check()
+
+    def fire(self) -> None:
+        """Shut all connections down, now and until :meth:`reset`. Called from: any thread."""
+        with self._lock:
+            self._fired = True
+            for duplicate in self._sockets:
+                _shut(duplicate)
+
+    def check(self) -> None:
+        """Raise SourceUnavailable when the latch has fired."""
+        if self._fired:
+            raise SourceUnavailable("reading from the source was interrupted")
+
+    def release(self) -> None:
+        """Forget the connections; they are closed."""
+        with self._lock:
+            for duplicate in self._sockets:
+                duplicate.close()
+            self._sockets.clear()
+
+    def reset(self) -> None:
+        """Make the latch ready for the next connections."""
+        self.release()
+        with self._lock:
+            self._fired = False
+
+
+def _shut(duplicate: socket.socket) -> None:
+    try:
+        duplicate.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the server has closed it already
+
+
+def connect(login: Login, *, read_timeout_s: float, latch: Latch | None = None) -> Any:
+    """Open a connection in autocommit mode.
+
+    Raises SourceUnavailable, SourceRefused (account, TLS).
+    """
+    host, port = login.address
+    arguments = login.tls.arguments()
+    with translated(login.host):
+        connection = pymysql.connect(
+            host=host,
+            port=port,
+            user=login.user,
+            password=login.password.encode(),  # text would be sent as latin-1
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=login.connect_timeout_s,
+            read_timeout=read_timeout_s,
+            write_timeout=read_timeout_s,
+            program_name="hasync",
+            **arguments,
+        )
+    if login.tls.mode == "required" and not connection._secure:  # noqa: SLF001 - no public name
+        connection._force_close()  # noqa: SLF001 - close() would wait for the server
+        raise SourceRefused(f"{login.host} offers no TLS", hint="enable TLS on the server, or set tls mode preferred")
+    if latch is not None:
+        latch.watch(connection)
+    return connection
+
+
+def shut(connection: Any) -> None:
+    """Close a connection without waiting for the server."""
+    connection._force_close()  # noqa: SLF001 - close() sends a farewell and may block on a dead peer
+
+
+@contextmanager
+def translated(host: str) -> Iterator[None]:
+    """Turn errors of PyMySQL and of the socket into hasync's."""
+    try:
+        yield
+    except (pymysql.err.MySQLError, OSError, EOFError) as error:
+        raise translate(error, host) from error
+
+
+def translate(error: Exception, host: str) -> HasyncError:
+    """Return hasync's error for one of PyMySQL or of the socket."""
+    code, text = _code_and_text(error)
+    if code == _CLAIMED_MARIADB or (code == _DUMP_FAILED and _CLAIMED in text):
+        return TermEnded(EndReason.SOURCE_CLAIMED, f"another reader took this stream's server id on {host}: {text}")
+    if code == _DUMP_FAILED:
+        return _dump_failed(text, host)
+    if code in _REFUSED:
+        return SourceRefused(f"{host} refused the account: {text}", hint=_REFUSED[code])
+    if isinstance(error, pymysql.err.ProgrammingError | pymysql.err.NotSupportedError):
+        return SourceRefused(f"{host} refused a statement: {text}", hint="check the server's version")
+    return SourceUnavailable(f"{host} is not available: {text}")
+
+
+def _dump_failed(text: str, host: str) -> HasyncError:
+    if "checksum that" in text:
+        return SourceRefused(f"{host} refused the dump: {text}", hint="SET GLOBAL binlog_checksum = CRC32")
+    return PositionLost(f"{host} cannot send the binlog from this position: {text}", hint=_LOST_REMEDY)
+
+
+def _code_and_text(error: Exception) -> tuple[int, str]:
+    if isinstance(error, pymysql.err.MySQLError) and len(error.args) > 1:
+        return int(error.args[0] or 0), str(error.args[1])
+    return 0, str(error) or type(error).__name__

@@ -1,0 +1,187 @@
+"""The dump: one connection that streams the binlog, opened by mysql-replication, read by us.
+
+The only module that imports mysql-replication. The library registers and asks for the
+dump; when it turns to its second connection, which it would use to reconnect and to look
+columns up, the wrapper stops it, and from there on it never sees a packet (M1 to M9).
+"""
+
+import select
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+from pymysqlreplication import BinLogStreamReader
+
+from hasync.binlog.connection import Latch, Login, connect, shut, translated
+from hasync.errors import PositionLost, SourceRefused, SourceUnavailable
+from hasync.model.position import Flavor
+
+_RECEIVE_BYTES = 1 << 18
+_FULL_PACKET = 0xFFFFFF
+_OK, _EOF, _ERROR = 0x00, 0xFE, 0xFF
+_LAST_32_BIT_POS = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Where the dump begins: at ``file``/``pos``, or behind ``gtid_set`` when ``by_gtid``."""
+
+    flavor: Flavor
+    file: str = ""
+    pos: int = 4
+    gtid_set: str = ""
+    by_gtid: bool = False
+
+
+class _Begun(Exception):  # noqa: N818 - a signal, it never leaves this module
+    """The library has asked for the dump."""
+
+
+class _OneConnection:
+    """What mysql-replication takes for ``pymysql.connect``: gives our connection once, then ends the library's part."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._given = False
+
+    def __call__(self, **_settings: object) -> Any:
+        if self._given:
+            raise _Begun
+        self._given = True
+        return self._connection
+
+
+class Dump:
+    """A running dump. Called from: the reader thread; another ends it through the latch."""
+
+    def __init__(self, login: Login, request: Request, *, server_id: int, heartbeat_s: float, latch: Latch) -> None:
+        """Connect and ask for the dump.
+
+        Raises SourceUnavailable, SourceRefused, PositionLost (a GTID set that cannot be asked for).
+        """
+        self._host = login.host
+        # Three heartbeats missed: the server or the way to it is dead, though TCP has not noticed.
+        self._silence_s = max(3.0 * heartbeat_s, 3.0) + heartbeat_s
+        self._connection = connect(login, read_timeout_s=max(self._silence_s, login.connect_timeout_s), latch=latch)
+        try:
+            with translated(self._host):
+                _prepare(self._connection, heartbeat_s)
+                _begin(self._connection, request, server_id)
+        except BaseException:
+            shut(self._connection)
+            raise
+        self._socket = self._connection._sock  # noqa: SLF001 - PyMySQL has no public way to its socket
+        self._socket.settimeout(self._silence_s)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self._buffer = b""
+        self._at = 0
+        self._chunks: list[bytes] = []
+        self._waiting_bytes = 0
+        self._needed_bytes = 0
+
+    def packet(self, *, wait: bool) -> bytes | None:
+        """Return the next packet, beginning with its OK byte; None when none is there and ``wait`` is False.
+
+        Raises SourceUnavailable, PositionLost, SourceRefused, TermEnded, as the server says.
+        """
+        while True:
+            payload = self._next_payload()
+            if payload is not None:
+                return self._checked(payload)
+            if not wait and not self._readable():
+                return None
+            self._receive()
+
+    def _next_payload(self) -> bytes | None:
+        buffer, at = self._buffer, self._at
+        end = at + 4 + (int.from_bytes(buffer[at : at + 3], "little"))
+        if len(buffer) < at + 4 or len(buffer) < end:
+            self._needed_bytes = end - at
+            return None
+        if end - at - 4 == _FULL_PACKET:
+            return self._joined_payload()
+        self._at = end
+        return buffer[at + 4 : end]
+
+    def _joined_payload(self) -> bytes | None:
+        """Join the packets of an event of 16 MiB or more; the last one is not full."""
+        parts = []
+        buffer, at = self._buffer, self._at
+        while True:
+            size = int.from_bytes(buffer[at : at + 3], "little")
+            end = at + 4 + size
+            if len(buffer) < at + 4 or len(buffer) < end:
+                self._needed_bytes = end - self._at
+                return None
+            parts.append(buffer[at + 4 : end])
+            at = end
+            if size < _FULL_PACKET:
+                self._at = at
+                return b"".join(parts)
+
+    def _readable(self) -> bool:
+        pending = getattr(self._socket, "pending", None)
+        return bool(pending and pending()) or bool(self._poll.poll(0))
+
+    def _receive(self) -> None:
+        """Take in what has arrived; join it with the rest of the buffer only when a packet is complete."""
+        with translated(self._host):
+            chunk = self._socket.recv(_RECEIVE_BYTES)
+        if not chunk:
+            raise SourceUnavailable(f"{self._host} closed the dump")
+        self._chunks.append(chunk)
+        self._waiting_bytes += len(chunk)
+        if len(self._buffer) - self._at + self._waiting_bytes >= self._needed_bytes:
+            self._buffer = b"".join((self._buffer[self._at :], *self._chunks))
+            self._at = self._waiting_bytes = 0
+            self._chunks.clear()
+
+    def _checked(self, payload: bytes) -> bytes:
+        first = payload[0] if payload else _EOF
+        if first == _OK:
+            return payload
+        if first == _ERROR:
+            with translated(self._host):
+                pymysql.err.raise_mysql_exception(payload)
+        if first == _EOF:
+            raise SourceUnavailable(f"{self._host} ended the dump")
+        raise SourceRefused(f"{self._host} sent a packet of unknown kind {first}", hint="report this with its version")
+
+    def close(self) -> None:
+        """Drop the connection without waiting for the server."""
+        shut(self._connection)
+
+
+def _prepare(connection: Any, heartbeat_s: float) -> None:
+    """Tell the server what we understand: checksums as they are in the file, GTID events, heartbeats."""
+    nanoseconds = int(heartbeat_s * 1e9)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET @source_binlog_checksum = @@global.binlog_checksum, @master_binlog_checksum = @@global.binlog_checksum, "
+            "@source_heartbeat_period = %s, @master_heartbeat_period = %s, @mariadb_slave_capability = 4",
+            (nanoseconds, nanoseconds),
+        )
+
+
+def _begin(connection: Any, request: Request, server_id: int) -> None:
+    """Let the library register and ask for the dump on our connection, and take it back before it reads."""
+    if not request.by_gtid and request.pos > _LAST_32_BIT_POS:
+        raise PositionLost(f"offset {request.pos} is past what a dump can be asked for", hint="resume by GTID")
+    reader = BinLogStreamReader(
+        connection_settings={},
+        server_id=server_id,
+        blocking=True,
+        resume_stream=True,
+        log_file=request.file or None,
+        log_pos=request.pos,
+        auto_position=request.gtid_set if request.by_gtid else None,
+        is_mariadb=request.by_gtid and request.flavor is Flavor.MARIADB,  # it would ignore file and pos (M5)
+        pymysql_wrapper=_OneConnection(connection),
+        enable_logging=False,
+    )
+    try:
+        reader.fetchone()
+    except _Begun:
+        return
+    raise SourceRefused("mysql-replication did not ask for a dump", hint="pin mysql-replication to the tested version")

@@ -1,0 +1,220 @@
+"""Table layouts, parsed once per distinct TABLE_MAP body, and what is decoded of each.
+
+A table that nobody wants never stops the stream, however strange its columns are; a
+wanted one whose rows cannot be read exactly always does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hasync.binlog.rows import Columns, count_rows, read_rows
+from hasync.binlog.tablemap import TableMap, parse
+from hasync.binlog.types import Extent, UnsupportedType, decoding, extent
+from hasync.errors import Fatal, SourceRefused
+from hasync.model.change import Column, Interest, Kind, Operation, RowChanges, Selection, Table
+
+METADATA_REMEDY = (
+    "SET GLOBAL binlog_row_metadata = 'FULL', also in the session that wrote it; "
+    "then start after the last event that was written without it"
+)
+IMAGE_REMEDY = (
+    "SET GLOBAL binlog_row_image = 'FULL', also in the session that wrote it; then start after this transaction"
+)
+_MOST_LAYOUTS = 4096
+"""Distinct table maps kept; past that all are forgotten, which costs one parse each."""
+
+Images = tuple[Columns, ...]
+Extents = tuple[tuple[tuple[int, int], ...], ...]
+
+
+@dataclass(slots=True)
+class Layout:
+    """One distinct table map. ``table`` is None when columns have no names or a type no known length.
+
+    ``opaque`` names the type whose length is not known: rows of such a table cannot be
+    told apart, so an event of it counts as one row.
+    """
+
+    map: TableMap
+    table: Table | None = None
+    extents: tuple[tuple[int, int], ...] = ()
+    opaque: str = ""
+    selection: Selection | None = None
+    asked: bool = False
+    plans: dict[tuple[Operation, bytes], Images] = field(default_factory=dict)
+    skips: dict[bytes, Extents] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """``schema.table``."""
+        return f"{self.map.schema}.{self.map.name}"
+
+
+class Layouts:
+    """All layouts met, and the one interest that says what of them is wanted."""
+
+    def __init__(self, *, interest: Interest, charsets: Mapping[int, str]) -> None:
+        self._interest = interest
+        self._charsets = charsets
+        self._by_body: dict[bytes, Layout] = {}
+
+    def follow(self, interest: Interest) -> None:
+        """Ask another interest from now on."""
+        self._interest = interest
+        self._by_body.clear()
+
+    def of(self, body: bytes) -> Layout:
+        """Return the layout of a TABLE_MAP body (behind table id and flags).
+
+        Raises SourceRefused when the table is wanted but cannot be read; ValueError when the body is damaged;
+        and what the interest raises.
+        """
+        layout = self._by_body.get(body)
+        if layout is None:
+            if len(self._by_body) >= _MOST_LAYOUTS:
+                self._by_body.clear()
+            layout = self._by_body[body] = self._describe(parse(body, 0, len(body)))
+        if not layout.asked:
+            self._select(layout)
+        return layout
+
+    def _describe(self, table_map: TableMap) -> Layout:
+        layout = Layout(table_map)
+        if table_map.columns is None:
+            layout.opaque = f"type {table_map.unknown_type}"
+            return layout
+        try:
+            layout.extents = tuple(_pair(extent(column)) for column in table_map.columns)
+        except UnsupportedType as unknown:
+            layout.opaque = str(unknown)
+            return layout
+        if table_map.named:
+            columns = tuple(
+                Column(column.name, self._kind(table_map, position))
+                for position, column in enumerate(table_map.columns)
+            )
+            layout.table = Table(table_map.schema, table_map.name, columns)
+        return layout
+
+    def _kind(self, table_map: TableMap, position: int) -> Kind:
+        assert table_map.columns is not None  # noqa: S101 - the caller saw them
+        try:
+            return decoding(table_map.columns[position], self._charsets).kind
+        except UnsupportedType:
+            return Kind.BYTES
+
+    def _select(self, layout: Layout) -> None:
+        if layout.table is not None:
+            layout.selection = self._interest.select(layout.table)
+        elif self._wanted_blindly(layout.map):
+            raise _unreadable(layout)
+        layout.asked = True
+
+    def _wanted_blindly(self, table_map: TableMap) -> bool:
+        """Ask for a table whose columns are not known; an interest that misses a column wants the table."""
+        names = table_map.names if table_map.named else ()
+        table = Table(table_map.schema, table_map.name, tuple(Column(name, Kind.BYTES) for name in names))
+        try:
+            return self._interest.select(table) is not None
+        except Fatal:
+            return True
+
+    def rows(self, layout: Layout, operation: Operation, bitmaps: bytes, data: bytes, at: int, end: int) -> int:
+        """Count the rows at ``data[at:end]`` without decoding. Raises ValueError when they are cut short."""
+        if layout.opaque:
+            return 1
+        extents = layout.skips.get(bitmaps)
+        if extents is None:
+            extents = layout.skips[bitmaps] = _present(layout, operation, bitmaps)
+        return count_rows(data, at, end, extents)
+
+    def changes(
+        self, layout: Layout, operation: Operation, bitmaps: bytes, data: bytes, at: int, end: int
+    ) -> RowChanges:
+        """Decode the rows at ``data[at:end]`` of a wanted table.
+
+        Raises SourceRefused when a wanted column is missing or cannot be decoded, ValueError when damaged.
+        """
+        images = layout.plans.get((operation, bitmaps))
+        if images is None:
+            images = layout.plans[operation, bitmaps] = self._plan(layout, operation, bitmaps)
+        found = read_rows(data, at, end, images)
+        assert layout.table is not None  # noqa: S101 - only a known table is selected
+        assert layout.selection is not None  # noqa: S101 - the caller asked
+        return RowChanges(
+            table=layout.table,
+            operation=operation,
+            selection=layout.selection,
+            before=found[0] if operation is not Operation.INSERT else (),
+            after=found[-1] if operation is not Operation.DELETE else (),
+        )
+
+    def _plan(self, layout: Layout, operation: Operation, bitmaps: bytes) -> Images:
+        _present(layout, operation, bitmaps)
+        selection = layout.selection
+        assert selection is not None  # noqa: S101 - the caller asked
+        wanted = {
+            Operation.INSERT: (selection.after,),
+            Operation.UPDATE: (selection.before, selection.after),
+            Operation.DELETE: (selection.before,),
+        }[operation]
+        size = len(bitmaps) // len(wanted)
+        return tuple(
+            self._image(layout, frozenset(columns), bitmaps[i * size : (i + 1) * size])
+            for i, columns in enumerate(wanted)
+        )
+
+    def _image(self, layout: Layout, wanted: frozenset[int], bitmap: bytes) -> Columns:
+        present = _positions(bitmap, layout.map.width)
+        missing = wanted - set(present)
+        if missing:
+            assert layout.map.columns is not None  # noqa: S101 - only a known table is selected
+            name = layout.map.columns[min(missing)].name
+            raise SourceRefused(f"row image of {layout.path} lacks column {name}", hint=IMAGE_REMEDY)
+        return tuple(self._column(layout, position, wanted=position in wanted) for position in present)
+
+    def _column(self, layout: Layout, position: int, *, wanted: bool) -> tuple[int, int, object, object]:
+        prefix, size = layout.extents[position]
+        if not wanted:
+            return prefix, size, None, None
+        assert layout.map.columns is not None  # noqa: S101 - only a known table is selected
+        column = layout.map.columns[position]
+        try:
+            how = decoding(column, self._charsets)
+        except UnsupportedType as unknown:
+            raise SourceRefused(
+                f"column {column.name} of {layout.path} has {unknown}, which hasync cannot read exactly",
+                hint="change the column's type or character set, or leave it out of the rule",
+            ) from unknown
+        return prefix, size, how.decode, how.arg
+
+
+def _pair(length: Extent) -> tuple[int, int]:
+    return length.prefix, length.size
+
+
+def _positions(bitmap: bytes, width: int) -> list[int]:
+    bits = int.from_bytes(bitmap, "little")
+    return [position for position in range(width) if bits >> position & 1]
+
+
+def _present(layout: Layout, operation: Operation, bitmaps: bytes) -> Extents:
+    """Return the lengths of the columns in each image. Raises ValueError when there is none at all."""
+    images = 2 if operation is Operation.UPDATE else 1
+    size = len(bitmaps) // images
+    found = tuple(
+        tuple(layout.extents[position] for position in _positions(bitmaps[i * size : (i + 1) * size], layout.map.width))
+        for i in range(images)
+    )
+    if not any(found):
+        raise ValueError("rows event without any column")
+    return found
+
+
+def _unreadable(layout: Layout) -> SourceRefused:
+    if layout.opaque:
+        return SourceRefused(
+            f"table {layout.path} has a column of {layout.opaque}, which hasync does not know",
+            hint="take the table out of the rules, or change the column's type",
+        )
+    return SourceRefused(f"table map of {layout.path} has no column names", hint=METADATA_REMEDY)

@@ -1,0 +1,148 @@
+"""What must be true of a server before its binlog is read: each setting that would lose rows is named with its remedy.
+
+``hasync doctor`` prints these checks; :meth:`BinlogSource.open` refuses to start when
+one fails. Settings can change per session at any time, so the events are guarded too.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hasync.binlog.server import Server
+from hasync.errors import SourceRefused
+from hasync.model.check import Check
+from hasync.model.position import Flavor
+
+_LEAST_VERSION = {Flavor.MYSQL: (8, 0), Flavor.MARIADB: (10, 6)}
+_LEAST_RETENTION_S = 86400
+_VARIABLES = (
+    "log_bin",
+    "binlog_format",
+    "binlog_row_image",
+    "binlog_row_metadata",
+    "binlog_row_value_options",
+    "binlog_transaction_compression",
+    "log_bin_compress",
+    "mysql56_temporal_format",
+    "gtid_mode",
+    "binlog_expire_logs_seconds",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Expected:
+    variable: str
+    value: str
+    reason: str
+
+
+_EXPECTED = (
+    _Expected(variable="log_bin", value="ON", reason="there is nothing to read"),
+    _Expected(variable="binlog_format", value="ROW", reason="statements do not say which rows they changed"),
+    _Expected(variable="binlog_row_image", value="FULL", reason="rows would lack columns that rules need"),
+    _Expected(variable="binlog_row_metadata", value="FULL", reason="columns would have no names and no signs"),
+    _Expected(variable="binlog_row_value_options", value="", reason="JSON columns would come as differences"),
+    _Expected(variable="binlog_transaction_compression", value="OFF", reason="transactions would come compressed"),
+    _Expected(variable="log_bin_compress", value="OFF", reason="rows would come compressed"),
+    _Expected(variable="mysql56_temporal_format", value="ON", reason="new tables would hold times of unknown length"),
+)
+
+
+def checks(server: Server) -> list[Check]:
+    """Look at everything. Raises SourceUnavailable, SourceRefused (the account may not even ask)."""
+    variables = server.variables(*_VARIABLES)
+    found = [_version(server)]
+    found += _settings(server, variables)
+    found += [_gtids(server, variables), _retention(variables), _grants(server)]
+    return found
+
+
+def require(server: Server) -> None:
+    """Raise SourceRefused naming all that fails, with the SQL that mends it."""
+    failed = [check for check in checks(server) if not check.ok and not check.warning]
+    if failed:
+        raise SourceRefused(
+            f"{server.host}: " + "; ".join(check.detail for check in failed),
+            hint="; ".join(check.remedy for check in failed),
+        )
+
+
+def _version(server: Server) -> Check:
+    least = _LEAST_VERSION[server.flavor]
+    return Check(
+        name="source.version",
+        ok=server.version_numbers() >= least,
+        detail=f"{server.flavor.value} {server.version}",
+        remedy=f"upgrade to {server.flavor.value} {least[0]}.{least[1]} or later",
+    )
+
+
+def _settings(server: Server, variables: Mapping[str, str]) -> Iterator[Check]:
+    for expected in _EXPECTED:
+        value = variables.get(expected.variable)
+        if value is None:
+            if expected.variable == "binlog_row_metadata":
+                yield _missing(server, expected)
+            continue
+        ok = value.upper() == expected.value
+        yield Check(
+            name=f"source.{expected.variable}",
+            ok=ok,
+            detail=f"{expected.variable} = {value!r}" + ("" if ok else f": {expected.reason}"),
+            remedy=_remedy(expected),
+        )
+
+
+def _missing(server: Server, expected: _Expected) -> Check:
+    return Check(
+        name=f"source.{expected.variable}",
+        ok=False,
+        detail=f"{server.version} does not know {expected.variable}: {expected.reason}",
+        remedy="upgrade the server",
+    )
+
+
+def _remedy(expected: _Expected) -> str:
+    if expected.variable == "log_bin":
+        return "start the server with log_bin"
+    value = expected.value if expected.value in ("ON", "OFF") else f"'{expected.value}'"
+    return f"SET GLOBAL {expected.variable} = {value}; and in my.cnf; sessions keep the old value until they reconnect"
+
+
+def _gtids(server: Server, variables: Mapping[str, str]) -> Check:
+    mode = variables.get("gtid_mode", "ON")  # MariaDB always has them
+    return Check(
+        name="source.gtid",
+        ok=mode == "ON",
+        warning=True,
+        detail=f"gtid_mode = {mode}" if server.flavor is Flavor.MYSQL else "MariaDB GTIDs",
+        remedy="without GTIDs the stream cannot follow to another server: SET GLOBAL gtid_mode = ON in its four steps",
+    )
+
+
+def _retention(variables: Mapping[str, str]) -> Check:
+    seconds = int(variables.get("binlog_expire_logs_seconds", "0"))
+    return Check(
+        name="source.retention",
+        ok=seconds == 0 or seconds >= _LEAST_RETENTION_S,
+        warning=True,
+        detail=f"binlog_expire_logs_seconds = {seconds}" + (" (kept for ever)" if not seconds else ""),
+        remedy="a longer outage than this loses the position: SET GLOBAL binlog_expire_logs_seconds = 604800",
+    )
+
+
+def _grants(server: Server) -> Check:
+    grants = " ".join(str(row[0]).upper() for row in server.rows("SHOW GRANTS"))
+    missing = [name for name, granted in _needed(grants) if not granted]
+    return Check(
+        name="source.grants",
+        ok=not missing,
+        detail="may read the binlog" if not missing else f"the account lacks {' and '.join(missing)}",
+        remedy="GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the account",
+    )
+
+
+def _needed(grants: str) -> Iterator[tuple[str, bool]]:
+    """Privileges that come through a role are not listed; the server itself refuses the dump then."""
+    anything = "ALL PRIVILEGES ON *.*" in grants or "GRANT `" in grants
+    yield "REPLICATION SLAVE", anything or "REPLICATION SLAVE" in grants.replace("REPLICATION SLAVE ADMIN", "")
+    yield "REPLICATION CLIENT", anything or "REPLICATION CLIENT" in grants or "BINLOG MONITOR" in grants

@@ -1,0 +1,190 @@
+"""The server's SQL side: who it is, what it keeps, where its binlog ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hasync.binlog.connection import Latch, Login, connect, shut, translated
+from hasync.errors import HasyncError, PositionLost, SourceRefused
+from hasync.model.position import Flavor, Position
+
+_QUERY_TIMEOUT_S = 30.0
+"""MariaDB reads a whole binlog file to answer BINLOG_GTID_POS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BinlogFile:
+    """One file of SHOW BINARY LOGS."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Where the server's binlog ends now. ``gtid_set``: executed there, empty without GTIDs."""
+
+    file: str
+    pos: int
+    gtid_set: str
+
+
+class Server:
+    """A short-lived SQL connection to one server. Called from: one thread."""
+
+    def __init__(self, login: Login, latch: Latch | None = None) -> None:
+        """Connect and learn who it is. Raises SourceUnavailable, SourceRefused."""
+        self.host = login.host
+        self._connection = connect(login, read_timeout_s=_QUERY_TIMEOUT_S, latch=latch)
+        try:
+            self.version = str(self.one("SELECT @@version"))
+            self.flavor = Flavor.MARIADB if "mariadb" in self.version.lower() else Flavor.MYSQL
+            self.identity = self._identity()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Drop the connection."""
+        shut(self._connection)
+
+    def rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows. Raises as the constructor."""
+        with translated(self.host), self._connection.cursor() as cursor:
+            cursor.execute(sql, arguments or None)
+            return list(cursor.fetchall())
+
+    def one(self, sql: str, *arguments: object) -> Any:
+        """Run a statement and return its first value, None when there is no row."""
+        rows = self.rows(sql, *arguments)
+        return rows[0][0] if rows else None
+
+    def _identity(self) -> str:
+        """Return MySQL's server_uuid; for MariaDB, which has none, a name made of its server id.
+
+        MariaDB's ``server_uid`` is a hash of the network card and changes with each new
+        pod, so it cannot be used. The server id is unique among servers that replicate from
+        each other; that a file is really the same one is proven by its GTIDs
+        (:meth:`gtids_at`).
+        """
+        if self.flavor is Flavor.MYSQL:
+            return str(self.one("SELECT @@server_uuid")).lower()
+        return f"mariadb-{self.one('SELECT @@server_id')}"
+
+    def variables(self, *names: str) -> Mapping[str, str]:
+        """Return global variables by name; those the server does not know are missing."""
+        marks = ", ".join(["%s"] * len(names))
+        rows = self.rows(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", *names)
+        return {str(name).lower(): str(value) for name, value in rows}
+
+    def charsets(self) -> dict[int, str]:
+        """Return the character set of each collation id."""
+        if self.flavor is Flavor.MYSQL:
+            rows = self.rows("SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATIONS")
+        else:
+            # uca1400 collations are listed once here, with an id per character set.
+            rows = self.rows(
+                "SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+            )
+        return {int(number): str(name) for number, name in rows if number is not None and name is not None}
+
+    def files(self) -> list[BinlogFile]:
+        """Return the binlog files, oldest first."""
+        return [BinlogFile(name=row[0], size_bytes=int(row[1])) for row in self.rows("SHOW BINARY LOGS")]
+
+    def end(self) -> End:
+        """Return where the binlog ends now. Raises SourceRefused when there is none."""
+        new_name = self.flavor is Flavor.MYSQL and self.version_numbers() >= (8, 2)
+        rows = self.rows("SHOW BINARY LOG STATUS" if new_name else "SHOW MASTER STATUS")
+        if not rows:
+            raise SourceRefused(f"{self.host} writes no binlog", hint="start the server with log_bin")
+        file, pos = str(rows[0][0]), int(rows[0][1])
+        if self.flavor is Flavor.MARIADB:
+            return End(file=file, pos=pos, gtid_set=self.gtids_at(file, pos) or "")
+        return End(file=file, pos=pos, gtid_set=_compact(rows[0][4]))
+
+    def version_numbers(self) -> tuple[int, int]:
+        """Return the version's first two numbers."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
+    def gtids_at(self, file: str, pos: int) -> str | None:
+        """Return MariaDB's GTID position at a file's offset; None when the file is not there."""
+        found = self.one("SELECT BINLOG_GTID_POS(%s, %s)", file, pos)
+        return None if found is None else str(found)
+
+    def gtids_before(self, file: str) -> str:
+        """Return what was executed before a file's first transaction."""
+        if self.flavor is Flavor.MARIADB:
+            return self.gtids_at(file, 4) or ""
+        for row in self.rows("SHOW BINLOG EVENTS IN %s LIMIT 3", file):
+            if row[2] == "Previous_gtids":
+                return _compact(row[5])
+        return ""
+
+    def executed(self) -> str:
+        """Return all transactions that the server has executed."""
+        name = "gtid_executed" if self.flavor is Flavor.MYSQL else "gtid_current_pos"
+        return _compact(self.one(f"SELECT @@global.{name}"))
+
+    def purged(self) -> str:
+        """Return MySQL's transactions that are no longer in its binlog."""
+        return _compact(self.one("SELECT @@global.gtid_purged"))
+
+    def has_executed(self, gtid_set: str) -> bool:
+        """Whether the server has executed all of ``gtid_set``."""
+        return self.contains(self.executed(), gtid_set)
+
+    def contains(self, outer: str, inner: str) -> bool:
+        """Whether ``inner`` is a subset of ``outer``; by our own sets, which know tags and both flavors."""
+        return self.flavor.gtid_set(outer).covers(self.flavor.gtid_set(inner))  # type: ignore[arg-type]
+
+
+def _compact(gtid_set: object) -> str:
+    return "".join(str(gtid_set or "").split()).lower()
+
+
+class Head:
+    """Where the source's binlog ends, asked over a connection of its own, for the lag.
+
+    Called from: one thread, another than the reader's.
+    """
+
+    def __init__(self, login: Login) -> None:
+        """Remember the account; the connection is made when first asked."""
+        self._login = login
+        self._server: Server | None = None
+
+    def end(self) -> End:
+        """Return the end. Raises SourceUnavailable, SourceRefused; the next call connects anew."""
+        return self._ask(Server.end)
+
+    def lag_bytes(self, position: Position) -> int | None:
+        """Return how many bytes of binlog lie behind ``position``; None on another server than the position's."""
+        return self._ask(lambda server: _lag(server, position))
+
+    def _ask(self, question: Any) -> Any:
+        if self._server is None:
+            self._server = Server(self._login)
+        try:
+            return question(self._server)
+        except HasyncError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Drop the connection; may be called twice."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+def _lag(server: Server, position: Position) -> int | None:
+    if server.identity != position.server_uuid:
+        return None
+    sizes = {file.name: file.size_bytes for file in server.files()}
+    if position.file not in sizes:
+        raise PositionLost(f"{server.host} has purged {position.file}", hint="keep binlogs longer")
+    names = sorted(sizes, key=lambda name: int(name.rpartition(".")[2]))
+    behind = names[names.index(position.file) + 1 :]
+    return max(0, sizes[position.file] - position.pos) + sum(sizes[name] for name in behind)

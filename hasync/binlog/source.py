@@ -1,0 +1,197 @@
+"""The source of row changes: finds a server, proves the position on it, and reads its dump."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hasync.binlog import preflight
+from hasync.binlog.connection import Latch, Login, Tls
+from hasync.binlog.dump import Dump, Request
+from hasync.binlog.frames import EventType
+from hasync.binlog.layouts import Layouts
+from hasync.binlog.segments import Limits
+from hasync.binlog.server import Server
+from hasync.binlog.starting import Plan, plan
+from hasync.binlog.transactions import Transactions
+from hasync.errors import Fatal, HasyncError, SourceUnavailable
+from hasync.model.change import Interest, Segment
+from hasync.model.position import Flavor, Position, Start
+from hasync.ports import ChangeSource, Clock
+
+_MIB = 1 << 20
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What belongs to one dump."""
+
+    dump: Dump
+    transactions: Transactions
+
+
+@dataclass(slots=True)
+class _Failures:
+    """Why each host could not be read from."""
+
+    errors: list[HasyncError] = field(default_factory=list)
+
+    def outcome(self) -> HasyncError:
+        """Return what to tell: fatal only when every host was reached, else another may still do."""
+        away = [error for error in self.errors if not isinstance(error, Fatal)]
+        if len(self.errors) == 1 or not away:
+            return self.errors[0]
+        return SourceUnavailable(
+            "; ".join(error.message for error in self.errors),
+            hint="; ".join(error.hint for error in self.errors if error.hint),
+        )
+
+
+class BinlogSource:
+    """Reads one stream's changes from the first of its hosts that can give them.
+
+    ``server_id`` poses as a replica's and must be this stream's own: a second reader with
+    the same one ends the first (TermEnded), which is wanted between instances of one
+    stream and never between streams. ``max_rows``/``max_bytes`` bound a segment; a larger
+    transaction is cut. ``heartbeat_s``: an idle server is heard that often; three
+    missed ones count as a lost connection.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Sequence[str],
+        user: str,
+        password: str,
+        clock: Clock,
+        server_id: int,
+        connect_timeout_s: float = 5.0,
+        heartbeat_s: float = 1.0,
+        max_rows: int = 2000,
+        max_bytes: int = 4 * _MIB,
+        tls: Tls | None = None,
+    ) -> None:
+        self._logins = [
+            Login(host=host, user=user, password=password, connect_timeout_s=connect_timeout_s, tls=tls or Tls())
+            for host in hosts
+        ]
+        self._clock = clock
+        self._server_id = server_id
+        self._heartbeat_s = heartbeat_s
+        self._limits = Limits(max_rows=max_rows, max_bytes=max_bytes)
+        self._latch = Latch()
+        self._stream: _Stream | None = None
+        self._interest: Interest | None = None
+        self.host = ""
+        """The server that is read, empty when none is."""
+
+    def open(self, start: Start | Position, interest: Interest) -> Position:
+        """See :meth:`hasync.ports.ChangeSource.open`. Hosts are tried in the given order, each time anew."""
+        self._drop()
+        self._interest = interest
+        failures = _Failures()
+        for login in self._logins:
+            self._latch.check()
+            try:
+                return self._open_on(login, start)
+            except (SourceUnavailable, Fatal) as error:
+                self._drop()
+                self._latch.check()
+                failures.errors.append(error)
+        raise failures.outcome()
+
+    def _open_on(self, login: Login, start: Start | Position) -> Position:
+        server = Server(login, self._latch)
+        try:
+            preflight.require(server)
+            planned = plan(server, start, lambda file: self._created(login, server.flavor, file))
+            checksum = server.variables("binlog_checksum").get("binlog_checksum", "NONE") != "NONE"
+            charsets = server.charsets()
+        finally:
+            server.close()
+        self._stream = self._begin(login, planned, charsets, checksum=checksum)
+        self.host = login.host
+        return self._settle(self._stream)
+
+    def _begin(self, login: Login, planned: Plan, charsets: dict[int, str], *, checksum: bool) -> _Stream:
+        assert self._interest is not None  # noqa: S101 - open() set it
+        dump = Dump(login, planned.request, server_id=self._server_id, heartbeat_s=self._heartbeat_s, latch=self._latch)
+        transactions = Transactions(
+            start=planned.position,
+            seek=planned.seek,
+            layouts=Layouts(interest=self._interest, charsets=charsets),
+            limits=self._limits,
+            checksum=checksum,
+        )
+        return _Stream(dump, transactions)
+
+    def _settle(self, stream: _Stream) -> Position:
+        """Read until it is known where the first transaction begins, or that there is none yet."""
+        while not stream.transactions.settled:
+            packet = self._packet(stream, wait=True)
+            if packet is not None:
+                stream.transactions.feed(packet)
+        return stream.transactions.place
+
+    def _created(self, login: Login, flavor: Flavor, file: str) -> float:
+        """Return when a file was begun: the time in its first event."""
+        request = Request(flavor=flavor, file=file)
+        dump = Dump(login, request, server_id=self._server_id, heartbeat_s=self._heartbeat_s, latch=self._latch)
+        try:
+            while True:
+                packet = dump.packet(wait=True)
+                if packet is not None and packet[5] == EventType.FORMAT_DESCRIPTION:
+                    return float(int.from_bytes(packet[1:5], "little"))
+        finally:
+            dump.close()
+
+    def read(self) -> Segment:
+        """See :meth:`hasync.ports.ChangeSource.read`. After an error the source must be opened anew."""
+        stream = self._stream
+        if stream is None:
+            self._latch.check()
+            raise SourceUnavailable("the source is not open")
+        try:
+            while not stream.transactions.due:
+                packet = self._packet(stream, wait=not stream.transactions.ready)
+                if packet is None:
+                    break
+                stream.transactions.feed(packet)
+        except HasyncError:
+            self._drop()
+            raise
+        return stream.transactions.take()
+
+    def _packet(self, stream: _Stream, *, wait: bool) -> bytes | None:
+        try:
+            return stream.dump.packet(wait=wait)
+        except SourceUnavailable:
+            self._latch.check()  # say that it was interrupted, not what that looked like on the socket
+            raise
+
+    def follow(self, interest: Interest) -> None:
+        """See :meth:`hasync.ports.ChangeSource.follow`."""
+        self._interest = interest
+        stream = self._stream
+        if stream is not None:
+            stream.transactions.follow(interest)
+
+    def interrupt(self) -> None:
+        """See :meth:`hasync.ports.ChangeSource.interrupt`. Holds until :meth:`close`."""
+        self._latch.fire()
+
+    def close(self) -> None:
+        """See :meth:`hasync.ports.ChangeSource.close`."""
+        self._drop()
+        self._latch.reset()
+
+    def _drop(self) -> None:
+        """Drop the connections; an interruption stays in force."""
+        if self._stream is not None:
+            self._stream.dump.close()
+            self._stream = None
+        self._latch.release()
+        self.host = ""
+
+
+if TYPE_CHECKING:
+    _: type[ChangeSource] = BinlogSource

@@ -1,0 +1,197 @@
+"""How to begin on one server: which dump to ask for, and how the first transaction is recognised.
+
+A position is exact on the server that wrote it: file and offset. On any other it is
+followed by its GTID set, or not at all. Whatever cannot be proven is PositionLost.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hasync.binlog.dump import Request
+from hasync.binlog.server import BinlogFile, Server
+from hasync.binlog.transactions import Seek
+from hasync.errors import PositionLost, SourceRefused
+from hasync.model.gtid import MysqlGtidSet
+from hasync.model.position import Flavor, Position, Start, StartKind
+
+HEAD = 4
+"""Offset of the first event in a file."""
+_LAST_DUMPABLE = 0xFFFFFFFF
+_CHOOSE = "choose another start; SHOW BINARY LOGS lists files and sizes"
+_REBUILD = "rebuild Redis from the tables and choose a new start"
+
+Created = Callable[[str], float]
+"""Tells when a binlog file was begun, Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The dump to ask for, the position it stands for, and how to find the first transaction in it."""
+
+    request: Request
+    position: Position
+    seek: Seek
+
+
+def plan(server: Server, start: Start | Position, created: Created) -> Plan:
+    """Decide how to begin on this server.
+
+    Raises PositionLost, SourceRefused, SourceUnavailable.
+    """
+    if isinstance(start, Position):
+        return _resume(server, start)
+    if start.kind is StartKind.GTID:
+        return _behind(server, _position(server, gtid_set=_parsed(server, start.gtid_set)))
+    if start.kind is StartKind.FILE:
+        return _at_file(server, start.file, start.pos)
+    if start.kind is StartKind.TIMESTAMP:
+        return _since(server, start.timestamp, created)
+    if start.kind is StartKind.EARLIEST:
+        return _at_head(server, server.files()[0].name)
+    end = server.end()
+    return _exact(_position(server, file=end.file, pos=end.pos, gtid_set=end.gtid_set))
+
+
+def _position(server: Server, *, file: str = "", pos: int = HEAD, gtid_set: str = "") -> Position:
+    return Position(flavor=server.flavor, server_uuid=server.identity, gtid_set=gtid_set, file=file, pos=pos)
+
+
+def _parsed(server: Server, gtid_set: str) -> str:
+    try:
+        return str(server.flavor.gtid_set(gtid_set))
+    except ValueError as malformed:
+        raise SourceRefused(f"start GTID set is not {server.flavor.value}'s: {malformed}", hint=_CHOOSE) from malformed
+
+
+def _exact(position: Position) -> Plan:
+    request = Request(flavor=position.flavor, file=position.file, pos=position.pos)
+    return Plan(request=request, position=position, seek=Seek())
+
+
+def _at_head(server: Server, file: str, seek: Seek | None = None) -> Plan:
+    position = _position(server, file=file, gtid_set=server.gtids_before(file))
+    return replace(_exact(position), seek=seek or Seek())
+
+
+def _at_file(server: Server, file: str, pos: int) -> Plan:
+    """Begin at file and offset. MySQL tells GTIDs only at a file's head, so the file is read from there."""
+    _require_place(server, file, pos)
+    if pos <= HEAD:
+        return _at_head(server, file)
+    if server.flavor is Flavor.MARIADB:
+        return _exact(_position(server, file=file, pos=pos, gtid_set=server.gtids_at(file, pos) or ""))
+    return _at_head(server, file, Seek(exact=False, from_pos=pos))
+
+
+def _require_place(server: Server, file: str, pos: int) -> None:
+    sizes = {known.name: known.size_bytes for known in server.files()}
+    if file not in sizes:
+        raise PositionLost(f"{server.host} has no binlog file {file}: purged, or never its own", hint=_CHOOSE)
+    if pos > sizes[file]:
+        raise PositionLost(f"position {file}:{pos} lies beyond the file's end ({sizes[file]})", hint=_CHOOSE)
+
+
+def _since(server: Server, timestamp: float, created: Created) -> Plan:
+    """Begin in the last file that was begun before ``timestamp``; its earlier transactions are read over."""
+    files = server.files()
+    low, high = 0, len(files)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if created(files[middle].name) <= timestamp:
+            low = middle
+        else:
+            high = middle
+    oldest = files[0]
+    if low == 0 and _number(oldest) > 1 and created(oldest.name) > timestamp:
+        raise PositionLost(
+            f"{server.host} has purged the binlog of that time; it now begins with {oldest.name}",
+            hint="choose a later timestamp, or start: earliest",
+        )
+    return _at_head(server, files[low].name, Seek(exact=False, since=timestamp))
+
+
+def _number(file: BinlogFile) -> int:
+    return int(file.name.rpartition(".")[2])
+
+
+# ------------------------------------------------------------------------------ resuming
+
+
+def _resume(server: Server, position: Position) -> Plan:
+    if position.flavor is not server.flavor:
+        raise PositionLost(
+            f"the position is {position.flavor.value}'s, {server.host} is {server.flavor.value}", hint=_REBUILD
+        )
+    if position.gtid_set and not server.has_executed(position.gtid_set):
+        raise PositionLost(
+            f"{server.host} lacks transactions that were applied: it lags behind, was reset, or has another history",
+            hint=f"let it catch up, take it out of the hosts, or {_REBUILD}",
+        )
+    if not _is_here(server, position):
+        return _behind(server, replace(position, server_uuid=server.identity, file="", pos=HEAD))
+    if position.pos > _LAST_DUMPABLE:
+        return _far_into_file(server, position)
+    return _exact(position)
+
+
+def _is_here(server: Server, position: Position) -> bool:
+    """Whether file and offset mean the same transaction boundary on this server."""
+    if position.server_uuid != server.identity:
+        return False
+    sizes = {known.name: known.size_bytes for known in server.files()}
+    if position.file not in sizes:
+        if position.gtid_set:
+            return False
+        raise PositionLost(f"{server.host} has purged {position.file}", hint=f"keep binlogs longer; {_REBUILD}")
+    if server.flavor is Flavor.MARIADB:
+        # Another server, or a restored one, may have the same id and a file of the same name.
+        found = server.gtids_at(position.file, position.pos)
+        return found is not None and server.flavor.gtid_set(found) == server.flavor.gtid_set(position.gtid_set)
+    _require_place(server, position.file, position.pos)
+    return True
+
+
+def _far_into_file(server: Server, position: Position) -> Plan:
+    """A dump can be asked for the first 4 GiB of a file only: go by GTID, or read the file from its head."""
+    if position.gtid_set:
+        return _behind(server, replace(position, file="", pos=HEAD))
+    request = Request(flavor=position.flavor, file=position.file, pos=HEAD)
+    return Plan(
+        request=request,
+        position=replace(position, pos=HEAD),
+        seek=Seek(exact=False, from_pos=position.pos),
+    )
+
+
+def _behind(server: Server, position: Position) -> Plan:
+    """Begin with the first transaction that is not in the position's GTID set."""
+    if server.flavor is Flavor.MYSQL:
+        _require_mysql_gtids(server, position)
+    if not position.gtid_set:
+        return _from_the_first(server, position)
+    request = Request(flavor=position.flavor, gtid_set=position.gtid_set, by_gtid=True)
+    return Plan(request=request, position=position, seek=Seek(exact=False))
+
+
+def _require_mysql_gtids(server: Server, position: Position) -> None:
+    if server.variables("gtid_mode").get("gtid_mode") != "ON":
+        raise PositionLost(
+            f"{server.host} is another server than the position's and has no GTIDs to find it by",
+            hint=f"SET GLOBAL gtid_mode = ON on all hosts, or {_REBUILD}",
+        )
+    if not server.contains(position.gtid_set, server.purged()):
+        raise PositionLost(f"{server.host} has purged transactions that were not applied", hint=_REBUILD)
+    if any(":" in origin for origin in MysqlGtidSet.parse(position.gtid_set).origins):
+        raise SourceRefused(
+            "the position's GTID set has tags, which a dump by GTID cannot be asked with",
+            hint="resume on the server that wrote it, or SET gtid_next = 'AUTOMATIC' where tags are made",
+        )
+
+
+def _from_the_first(server: Server, position: Position) -> Plan:
+    """An empty set means everything; the library would take it for "from now on" (M5)."""
+    oldest = server.files()[0].name
+    if server.gtids_before(oldest):
+        raise PositionLost(f"{server.host} has purged the first transactions", hint=_REBUILD)
+    at_head = replace(position, file=oldest, pos=HEAD)
+    return replace(_exact(at_head), position=at_head)
