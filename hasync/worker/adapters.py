@@ -4,9 +4,11 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
+from hasync.binlog.connection import Login
+from hasync.binlog.connection import Tls as SourceTls
 from hasync.binlog.source import BinlogSource
-from hasync.binlog.tls import SourceTls
 from hasync.cluster.access import Auth, Tls
 from hasync.cluster.session import ZooKeeperSession
 from hasync.coordination import ClusterObserver
@@ -19,6 +21,12 @@ from hasync.settings import Settings
 from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.redis import RedisSink, ignore_fencing
 from hasync.term.watcher import Compiled
+
+SOURCE_TLS_MODES: dict[str, Literal["verified", "authority", "required"]] = {
+    "full": "verified",
+    "ca": "authority",
+    "none": "required",
+}
 
 SERVER_ID_BASE = 1 << 31
 """Replica server ids of hasync lie in the upper half, away from those that people give."""
@@ -67,7 +75,7 @@ def build_source(
     return BinlogSource(
         hosts=tuple(str(host) for host in source.hosts),
         user=source.user,
-        password=secrets.resolve(source.password) if source.password else "",
+        password=_password(source, secrets),
         connect_timeout_s=source.connect_timeout.ms / 1000,
         heartbeat_s=settings.heartbeat_s,
         max_rows=config.batch.max_rows,
@@ -78,12 +86,31 @@ def build_source(
     )
 
 
-def _source_tls(source: SourceConfig) -> SourceTls | None:
-    if source.tls is None:
-        return None
-    return SourceTls(
-        ca=source.tls.ca or "", cert=source.tls.cert or "", key=source.tls.key or "", verify=source.tls.verify
+def build_logins(config: StreamConfig, *, secrets: Secrets) -> tuple[Login, ...]:
+    """Return the account on each of the source's hosts. Raises ConfigInvalid when a secret cannot be read."""
+    source = config.source
+    return tuple(
+        Login(
+            host=str(host),
+            user=source.user,
+            password=_password(source, secrets),
+            connect_timeout_s=source.connect_timeout.ms / 1000,
+            tls=_source_tls(source),
+        )
+        for host in source.hosts
     )
+
+
+def _password(source: SourceConfig, secrets: Secrets) -> str:
+    return secrets.resolve(source.password) if source.password else ""
+
+
+def _source_tls(source: SourceConfig) -> SourceTls:
+    tls = source.tls
+    if tls is None:
+        return SourceTls(mode="disabled")
+    mode = SOURCE_TLS_MODES[tls.verify]
+    return SourceTls(mode=mode, ca_file=tls.ca, cert_file=tls.cert, key_file=tls.key)
 
 
 def build_endpoint(config: StreamConfig, *, settings: Settings, secrets: Secrets) -> RedisEndpoint:

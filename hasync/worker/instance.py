@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from hasync import __version__
 from hasync.cluster.assembly import stream_coordination
 from hasync.cluster.members import MemberList
-from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
 from hasync.coordination import SessionEvent
 from hasync.errors import CoordinationRefused

@@ -1,8 +1,11 @@
 """Keeps standbys warm: tries the servers with the real credentials, so that a takeover meets no surprise."""
 
 import threading
+from collections.abc import Iterable
 
-from hasync.binlog.preflight import source_checks
+from hasync.binlog.connection import Login
+from hasync.binlog.preflight import checks
+from hasync.binlog.server import Server
 from hasync.errors import HasyncError
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
@@ -10,7 +13,7 @@ from hasync.model.secret import Secrets
 from hasync.ports import Clock
 from hasync.settings import Settings
 from hasync.sinks.checks import redis_checks
-from hasync.worker.adapters import build_endpoint, source_options
+from hasync.worker.adapters import build_endpoint, build_logins
 from hasync.worker.seats import Seats, StreamSeat
 
 EVERY_S = 10.0
@@ -20,13 +23,31 @@ FIRST_AFTER_S = 0.5
 def preflight(
     config: StreamConfig, *, stream: str, settings: Settings, secrets: Secrets, clock: Clock
 ) -> tuple[Check, ...]:
-    """Look at the source and the sink of a config as a leader would find them. Writes nothing; never raises for a server."""
+    """Look at source and sink as a leader would find them. Writes nothing; never raises for a server's fault."""
     try:
-        source = source_checks(**source_options(config, stream=stream, settings=settings, secrets=secrets, clock=clock))
+        logins = build_logins(config, secrets=secrets)
         endpoint = build_endpoint(config, settings=settings, secrets=secrets)
     except HasyncError as error:
         return (Check(name="config.secrets", ok=False, detail=error.message, remedy=error.hint),)
-    return (*source, *redis_checks(endpoint, stream=stream, clock=clock))
+    return (*source_checks(logins), *redis_checks(endpoint, stream=stream, clock=clock))
+
+
+def source_checks(logins: Iterable[Login]) -> tuple[Check, ...]:
+    """Look at the first of the hosts that answers; the others are named when none does."""
+    failures: list[Check] = []
+    for login in logins:
+        try:
+            server = Server(login)
+        except HasyncError as error:
+            failures.append(Check(name="source.reachable", ok=False, detail=error.message, remedy=error.hint))
+            continue
+        try:
+            return (Check(name="source.reachable", ok=True, detail=f"{login.host} answers"), *checks(server))
+        except HasyncError as error:
+            failures.append(Check(name="source.readable", ok=False, detail=error.message, remedy=error.hint))
+        finally:
+            server.close()
+    return tuple(failures)
 
 
 class Preflight:

@@ -92,7 +92,7 @@ class Seats:
 
     def ages_s(self) -> Mapping[str, float]:
         """Return for each stream's loop the seconds since it last turned."""
-        return {seat.stream: seat.report.turned_ago_s for seat in self._seats if seat.thread.is_alive()}
+        return {seat.stream: seat.report.turned_ago_s for seat in self._seats if seat.thread.ident}
 
     def readiness(self) -> Readiness:
         """Return whether this instance leads or could lead each of its streams."""
