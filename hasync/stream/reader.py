@@ -121,7 +121,8 @@ class Reader:
                 self._at = segment.position
                 segment = self._source.read()
         except SourceUnavailable as lost:
-            self._observer.source_lost(lost)
+            if not self._stopping.is_set():  # else it is our own interruption
+                self._observer.source_lost(lost)
 
     def _hand_over(self, segment: Segment) -> None:
         self._observer.read(segment)

@@ -50,7 +50,7 @@ class TermObserver(StreamObserver, AcknowledgeObserver, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a term ended. ``epoch``: 0 when it got none. ``error``: what a human must read, None when there is nothing."""
+    """How a term ended. ``epoch``: 0 when it got none. ``error``: what a human must read, if anything."""
 
     reason: EndReason
     epoch: int = 0

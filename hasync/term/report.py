@@ -196,6 +196,10 @@ class StreamReport(RetryObserver):
         """All that the source has sent is applied, as of now."""
         self._metrics.applied_up_to(self._clock.wall())
 
+    def behind(self, count_bytes: int) -> None:
+        """So many bytes of binlog are not applied yet. Called from: the preflight's thread."""
+        self._metrics.lag_bytes(count_bytes)
+
     def applied(self, applied: Applied) -> None:
         self._finish_takeover(applied)
         self._metrics.sink_connected.set(1)

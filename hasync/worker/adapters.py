@@ -46,7 +46,7 @@ def build_session(
         hosts=zookeeper.hosts,
         clock=clock,
         session_timeout_s=zookeeper.session_timeout_s,
-        auth=Auth("digest", secrets.resolve(zookeeper.auth)) if zookeeper.auth else None,
+        auth=Auth(scheme="digest", credential=secrets.resolve(zookeeper.auth)) if zookeeper.auth else None,
         tls=Tls(
             ca=str(zookeeper.tls.ca),
             cert=str(zookeeper.tls.cert or ""),

@@ -31,6 +31,8 @@ from hasync.worker.seats import Seats, StreamSeat
 TICK_S = 0.5
 """How often the instance shows its status to the others."""
 
+TROUBLE = {SessionEvent.SUSPENDED, SessionEvent.LOST, SessionEvent.REFUSED}
+
 ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 
 LAST_STEPS_S = 2.0
@@ -57,7 +59,7 @@ class SessionReport:
         """Write down what happened since the last time."""
         while self._events:
             event = self._events.pop(0)
-            write = log.info if event is SessionEvent.CONNECTED else log.warning
+            write = log.warning if event in TROUBLE else log.info
             write(f"session_{event.value}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from hasync.binlog.connection import Login
 from hasync.binlog.preflight import checks
-from hasync.binlog.server import Server
+from hasync.binlog.server import Head, Server
 from hasync.errors import HasyncError
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
@@ -13,11 +13,12 @@ from hasync.model.secret import Secrets
 from hasync.ports import Clock
 from hasync.settings import Settings
 from hasync.sinks.checks import redis_checks
+from hasync.term.watcher import Compiled
 from hasync.worker.adapters import build_endpoint, build_logins
 from hasync.worker.seats import Seats, StreamSeat
 
-EVERY_S = 10.0
-FIRST_AFTER_S = 0.5
+LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 10.0
 
 
 def preflight(
@@ -51,36 +52,61 @@ def source_checks(logins: Iterable[Login]) -> tuple[Check, ...]:
 
 
 class Preflight:
-    """Checks all standbys of this instance now and then, in a thread of its own."""
+    """Checks this instance's standbys and measures its leaders' distance to the binlog's end; a thread of its own."""
 
     def __init__(self, *, seats: Seats, settings: Settings, secrets: Secrets, clock: Clock) -> None:
         self._seats = seats
         self._settings = settings
         self._secrets = secrets
         self._clock = clock
+        self._heads: dict[str, Head] = {}
+        self._checked_at: dict[str, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hasync-preflight", daemon=True)
 
     def start(self) -> None:
-        """Begin to check."""
+        """Begin to look."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Check no more; a check under way ends by its own time limits."""
+        """Look no more; a look under way ends by its own time limits."""
         self._stopping.set()
 
     def _run(self) -> None:
-        wait_s = FIRST_AFTER_S
-        while not self._clock.wait(self._stopping, wait_s):
+        while not self._clock.wait(self._stopping, LOOK_EVERY_S):
             for seat in self._seats:
-                self._check(seat)
-            wait_s = EVERY_S
+                self._look(seat)
 
-    def _check(self, seat: StreamSeat) -> None:
+    def _look(self, seat: StreamSeat) -> None:
         compiled = seat.candidate.watcher.view.compiled
-        if compiled is None or seat.report.standing_now.role.state != "standby":
+        role = seat.report.standing_now.role.state
+        if role != "leader" and (head := self._heads.pop(seat.stream, None)):
+            head.close()
+        if compiled is not None and role == "leader":
+            self._measure(seat, compiled)
+        elif compiled is not None and role == "standby":
+            self._check(seat, compiled)
+        elif seat.report.standing_now.checks:
             seat.report.checked(())
+
+    def _measure(self, seat: StreamSeat, compiled: Compiled) -> None:
+        state = seat.report.standing_now.state
+        if state is None or state.position is None:
             return
+        try:
+            if seat.stream not in self._heads:
+                self._heads[seat.stream] = Head(build_logins(compiled.config, secrets=self._secrets)[0])
+            behind_bytes = self._heads[seat.stream].lag_bytes(state.position)
+        except HasyncError:
+            return  # the reader meets the same trouble and tells of it; a lag in bytes that is not known is not shown
+        if behind_bytes is not None:
+            seat.report.behind(behind_bytes)
+
+    def _check(self, seat: StreamSeat, compiled: Compiled) -> None:
+        now, last = self._clock.monotonic(), self._checked_at.get(seat.stream)
+        if last is not None and now - last < CHECK_EVERY_S:
+            return
+        self._checked_at[seat.stream] = now
         seat.report.checked(
             preflight(
                 compiled.config,
