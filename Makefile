@@ -1,0 +1,45 @@
+# Everything here works in a fresh clone on Debian 12; scripts/setup.sh says what it lacks elsewhere.
+# DB=mariadb (default: mysql) chooses the database of the demo.  ARGS="-k name" is passed to pytest.
+
+python := .venv/bin/python
+setup := @scripts/setup.sh
+sources := hasync testbed demo tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types contracts lock clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Three instances, a killed leader, and a verdict on every key (DB=mariadb for MariaDB)
+	$(setup)
+	@$(python) -m demo $(if $(DB),--db $(DB))
+
+test: ## All tests, against real servers that are started for them
+	$(setup)
+	@$(python) -m pytest $(ARGS)
+
+check: lint types contracts ## Everything that reads the code without running it
+
+lint: ## ruff: rules and format
+	$(setup)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: ## mypy
+	$(setup)
+	@.venv/bin/mypy
+
+contracts: ## import-linter: who may import whom
+	$(setup)
+	@.venv/bin/lint-imports
+
+lock: ## Pin the newest versions of requirements/*.in, with hashes
+	@scripts/lock.sh
+
+clean: ## Remove what tools leave behind
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	@find $(sources) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv too, and the cache that all clones share
+	@rm -rf .venv "$${XDG_CACHE_HOME:-$$HOME/.cache}/hasync"
