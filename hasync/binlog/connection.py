@@ -1,6 +1,7 @@
 """Connections to a server, and the one place where PyMySQL's errors become hasync's."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ _REFUSED = {
     1862: "ALTER USER ... IDENTIFIED BY a new password: it has expired",
 }
 _DUMP_FAILED = 1236
+_TLS_FAILED = 2026
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 _CLAIMED_MARIADB = 4052
 _CLAIMED = "with the same server_uuid/server_id"
 _LOST_REMEDY = (
@@ -39,25 +42,37 @@ _LOST_REMEDY = (
 class Tls:
     """How a connection is encrypted.
 
-    ``preferred``: when the server can, unverified; ``required``: or not at all, unverified;
-    ``verified``: server certificate and host name are checked against ``ca_file``;
-    ``disabled``: plain.
+    ``disabled``: plain; ``preferred``: when the server can, unverified; ``required``: or
+    not at all, unverified; ``authority``: the certificate must come from ``ca_file`` (the
+    system's authorities when None); ``verified``: and name the host.
     """
 
-    mode: Literal["preferred", "required", "verified", "disabled"] = "preferred"
+    mode: Literal["disabled", "preferred", "required", "authority", "verified"] = "preferred"
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """Return PyMySQL's arguments."""
+        """Return PyMySQL's arguments. Raises SourceRefused when a file cannot be read."""
         if self.mode == "disabled":
             return {"ssl_disabled": True}
-        files = {"ssl_ca": self.ca_file, "ssl_cert": self.cert_file, "ssl_key": self.key_file}
-        given = {name: path for name, path in files.items() if path}
-        if self.mode == "verified":
-            return {**given, "ssl_verify_cert": True, "ssl_verify_identity": True}
-        return given
+        if self.mode == "preferred":
+            return {}
+        try:
+            return {"ssl": self._context()}
+        except OSError as error:
+            files = ", ".join(path for path in (self.ca_file, self.cert_file, self.key_file) if path)
+            raise SourceRefused(f"TLS files cannot be used ({files}): {error}", hint="check paths and form") from error
+
+    def _context(self) -> ssl.SSLContext:
+        """Make our own: PyMySQL's does not check the host name when no authority is given."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own tools make certificates that are not strict
+        context.check_hostname = self.mode == "verified"
+        context.verify_mode = ssl.CERT_NONE if self.mode == "required" else ssl.CERT_REQUIRED
+        if self.cert_file:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +151,8 @@ def connect(login: Login, *, read_timeout_s: float, latch: Latch | None = None) 
 
     Raises SourceUnavailable, SourceRefused (account, TLS).
     """
+    if latch is not None:
+        latch.check()
     host, port = login.address
     arguments = login.tls.arguments()
     with translated(login.host):
@@ -152,9 +169,6 @@ def connect(login: Login, *, read_timeout_s: float, latch: Latch | None = None) 
             program_name="hasync",
             **arguments,
         )
-    if login.tls.mode == "required" and not connection._secure:  # noqa: SLF001 - no public name
-        connection._force_close()  # noqa: SLF001 - close() would wait for the server
-        raise SourceRefused(f"{login.host} offers no TLS", hint="enable TLS on the server, or set tls mode preferred")
     if latch is not None:
         latch.watch(connection)
     return connection
@@ -181,6 +195,8 @@ def translate(error: Exception, host: str) -> HasyncError:
         return TermEnded(EndReason.SOURCE_CLAIMED, f"another reader took this stream's server id on {host}: {text}")
     if code == _DUMP_FAILED:
         return _dump_failed(text, host)
+    if code == _TLS_FAILED or _UNTRUSTED in text:
+        return SourceRefused(f"{host} is not trusted: {text}", hint="check the source's tls settings and certificates")
     if code in _REFUSED:
         return SourceRefused(f"{host} refused the account: {text}", hint=_REFUSED[code])
     if isinstance(error, pymysql.err.ProgrammingError | pymysql.err.NotSupportedError):

@@ -158,7 +158,8 @@ def _prepare(connection: Any, heartbeat_s: float) -> None:
     nanoseconds = int(heartbeat_s * 1e9)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SET @source_binlog_checksum = @@global.binlog_checksum, @master_binlog_checksum = @@global.binlog_checksum, "
+            "SET @source_binlog_checksum = @@global.binlog_checksum, "
+            "@master_binlog_checksum = @@global.binlog_checksum, "
             "@source_heartbeat_period = %s, @master_heartbeat_period = %s, @mariadb_slave_capability = 4",
             (nanoseconds, nanoseconds),
         )

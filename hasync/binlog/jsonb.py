@@ -54,32 +54,81 @@ def decode_json(data: bytes, at: int, size: int, _arg: object) -> bytes:
     """
     if not size:
         return b"null"
-    document = data[at : at + size]
-    out: list[bytes] = []
-    _value(document, document[0], 1, 1, out)
-    return b"".join(out)
+    printer = _Printer(data[at : at + size])
+    printer.value(data[at], 1, depth=1)
+    return b"".join(printer.out)
 
 
-def _value(data: bytes, kind: int, at: int, depth: int, out: list[bytes]) -> None:
-    if kind <= _LARGE_ARRAY:
+class _Printer:
+    """Walks one document and collects its text."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.out: list[bytes] = []
+
+    def value(self, kind: int, at: int, depth: int) -> None:
+        """Print the value of type ``kind`` at ``at``."""
+        if kind > _LARGE_ARRAY:
+            self.out.append(_scalar(self.data, kind, at))
+            return
         if depth > _DEEPEST:
             raise ValueError("JSON document is nested too deep")
-        _container(data, kind, at, depth, out)
-    elif kind == _LITERAL:
-        out.append(_literal(data[at]))
-    elif kind in _NUMBERS:
-        number = _NUMBERS[kind]
-        if at + number.size > len(data):
-            raise ValueError("JSON number is cut short")
-        out.append(b"%d" % number.unpack_from(data, at))
-    elif kind == _DOUBLE:
-        out.append(_double(data, at))
-    elif kind == _STRING:
-        out.append(_quoted(_counted(data, at)))
-    elif kind == _OPAQUE:
-        out.append(_opaque(data[at], _counted(data, at + 1)))
-    else:
-        raise ValueError(f"JSON value has unknown type {kind}")
+        is_object = kind in (_SMALL_OBJECT, _LARGE_OBJECT)
+        self.out.append(b"{" if is_object else b"[")
+        self._members(at, 4 if kind in (_LARGE_OBJECT, _LARGE_ARRAY) else 2, depth, is_object=is_object)
+        self.out.append(b"}" if is_object else b"]")
+
+    def _members(self, base: int, width: int, depth: int, *, is_object: bool) -> None:
+        """Print what is between the brackets: count and size, then keys if any, then entries."""
+        count = _number(self.data, base, width)
+        if _number(self.data, base + width, width) > len(self.data) - base:
+            raise ValueError("JSON container is cut short")
+        keys = base + 2 * width
+        entries = keys + (count * (width + 2) if is_object else 0)
+        for position in range(count):
+            if position:
+                self.out.append(b", ")
+            if is_object:
+                self.out.append(_key(self.data, base, keys + position * (width + 2), width) + b": ")
+            self._entry(base, entries + position * (width + 1), width, depth)
+
+    def _entry(self, base: int, entry: int, width: int, depth: int) -> None:
+        kind = self.data[entry]
+        if kind in (_INLINE_LARGE if width == 4 else _INLINE):
+            self.value(kind, entry + 1, depth + 1)
+            return
+        offset = _number(self.data, entry + 1, width)
+        if offset < 2 * width:
+            raise ValueError("JSON offset points into its own header")
+        self.value(kind, base + offset, depth + 1)
+
+
+def _scalar(data: bytes, kind: int, at: int) -> bytes:
+    if kind == _LITERAL:
+        return _literal(data[at])
+    if kind in _NUMBERS:
+        return b"%d" % int(_NUMBERS[kind].unpack_from(data, at)[0])
+    if kind == _DOUBLE:
+        return _double(data, at)
+    if kind == _STRING:
+        return _quoted(_counted(data, at))
+    if kind == _OPAQUE:
+        return _opaque(data[at], _counted(data, at + 1))
+    raise ValueError(f"JSON value has unknown type {kind}")
+
+
+def _key(data: bytes, base: int, entry: int, width: int) -> bytes:
+    offset = base + _number(data, entry, width)
+    length = _number(data, entry + width, 2)
+    if offset + length > len(data):
+        raise ValueError("JSON key is cut short")
+    return _quoted(data[offset : offset + length])
+
+
+def _number(data: bytes, at: int, width: int) -> int:
+    if at + width > len(data):
+        raise ValueError("JSON header is cut short")
+    return int.from_bytes(data[at : at + width], "little")
 
 
 def _literal(number: int) -> bytes:
@@ -90,8 +139,6 @@ def _literal(number: int) -> bytes:
 
 def _double(data: bytes, at: int) -> bytes:
     """Print with a fraction even when there is none, so that it stays a double."""
-    if at + 8 > len(data):
-        raise ValueError("JSON number is cut short")
     text = decode_double(data, at, 8, None)
     return text if b"." in text or b"e" in text else text + b".0"
 
@@ -115,51 +162,6 @@ def _counted(data: bytes, at: int) -> bytes:
 
 def _quoted(raw: bytes) -> bytes:
     return b'"' + raw.decode().translate(_ESCAPES).encode() + b'"'
-
-
-def _container(data: bytes, kind: int, at: int, depth: int, out: list[bytes]) -> None:
-    large = kind in (_LARGE_OBJECT, _LARGE_ARRAY)
-    width = 4 if large else 2
-    is_object = kind in (_SMALL_OBJECT, _LARGE_OBJECT)
-    count = _number(data, at, width)
-    if _number(data, at + width, width) > len(data) - at:
-        raise ValueError("JSON container is cut short")
-    keys = at + 2 * width
-    entries = keys + (count * (width + 2) if is_object else 0)
-    out.append(b"{" if is_object else b"[")
-    for position in range(count):
-        if position:
-            out.append(b", ")
-        if is_object:
-            out.append(_key(data, at, keys + position * (width + 2), width) + b": ")
-        entry = entries + position * (width + 1)
-        _entry(data, at, entry, depth, width, out)
-    out.append(b"}" if is_object else b"]")
-
-
-def _key(data: bytes, base: int, entry: int, width: int) -> bytes:
-    offset = base + _number(data, entry, width)
-    length = _number(data, entry + width, 2)
-    if offset + length > len(data):
-        raise ValueError("JSON key is cut short")
-    return _quoted(data[offset : offset + length])
-
-
-def _entry(data: bytes, base: int, entry: int, depth: int, width: int, out: list[bytes]) -> None:
-    kind = data[entry]
-    if kind in (_INLINE_LARGE if width == 4 else _INLINE):
-        _value(data, kind, entry + 1, depth + 1, out)
-        return
-    offset = _number(data, entry + 1, width)
-    if offset < 2 * width:
-        raise ValueError("JSON offset points into its own header")
-    _value(data, kind, base + offset, depth + 1, out)
-
-
-def _number(data: bytes, at: int, width: int) -> int:
-    if at + width > len(data):
-        raise ValueError("JSON header is cut short")
-    return int.from_bytes(data[at : at + width], "little")
 
 
 def _opaque(kind: int, raw: bytes) -> bytes:

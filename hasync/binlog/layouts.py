@@ -7,9 +7,9 @@ wanted one whose rows cannot be read exactly always does.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hasync.binlog.rows import Columns, count_rows, read_rows
+from hasync.binlog.rows import ColumnPlan, Columns, RowImages, count_rows, read_rows
 from hasync.binlog.tablemap import TableMap, parse
-from hasync.binlog.types import Extent, UnsupportedType, decoding, extent
+from hasync.binlog.types import Extent, UnsupportedTypeError, decoding, extent
 from hasync.errors import Fatal, SourceRefused
 from hasync.model.change import Column, Interest, Kind, Operation, RowChanges, Selection, Table
 
@@ -42,7 +42,7 @@ class Layout:
     selection: Selection | None = None
     asked: bool = False
     plans: dict[tuple[Operation, bytes], Images] = field(default_factory=dict)
-    skips: dict[bytes, Extents] = field(default_factory=dict)
+    skips: dict[tuple[Operation, bytes], Extents] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -85,7 +85,7 @@ class Layouts:
             return layout
         try:
             layout.extents = tuple(_pair(extent(column)) for column in table_map.columns)
-        except UnsupportedType as unknown:
+        except UnsupportedTypeError as unknown:
             layout.opaque = str(unknown)
             return layout
         if table_map.named:
@@ -100,7 +100,7 @@ class Layouts:
         assert table_map.columns is not None  # noqa: S101 - the caller saw them
         try:
             return decoding(table_map.columns[position], self._charsets).kind
-        except UnsupportedType:
+        except UnsupportedTypeError:
             return Kind.BYTES
 
     def _select(self, layout: Layout) -> None:
@@ -119,26 +119,25 @@ class Layouts:
         except Fatal:
             return True
 
-    def rows(self, layout: Layout, operation: Operation, bitmaps: bytes, data: bytes, at: int, end: int) -> int:
-        """Count the rows at ``data[at:end]`` without decoding. Raises ValueError when they are cut short."""
+    def count(self, layout: Layout, rows: RowImages) -> int:
+        """Count the rows without decoding. Raises ValueError when they are cut short."""
         if layout.opaque:
             return 1
-        extents = layout.skips.get(bitmaps)
+        extents = layout.skips.get((rows.operation, rows.bitmaps))
         if extents is None:
-            extents = layout.skips[bitmaps] = _present(layout, operation, bitmaps)
-        return count_rows(data, at, end, extents)
+            extents = layout.skips[rows.operation, rows.bitmaps] = _present(layout, rows.operation, rows.bitmaps)
+        return count_rows(rows, extents)
 
-    def changes(
-        self, layout: Layout, operation: Operation, bitmaps: bytes, data: bytes, at: int, end: int
-    ) -> RowChanges:
-        """Decode the rows at ``data[at:end]`` of a wanted table.
+    def changes(self, layout: Layout, rows: RowImages) -> RowChanges:
+        """Decode the rows of a wanted table.
 
         Raises SourceRefused when a wanted column is missing or cannot be decoded, ValueError when damaged.
         """
-        images = layout.plans.get((operation, bitmaps))
+        operation = rows.operation
+        images = layout.plans.get((operation, rows.bitmaps))
         if images is None:
-            images = layout.plans[operation, bitmaps] = self._plan(layout, operation, bitmaps)
-        found = read_rows(data, at, end, images)
+            images = layout.plans[operation, rows.bitmaps] = self._plan(layout, operation, rows.bitmaps)
+        found = read_rows(rows, images)
         assert layout.table is not None  # noqa: S101 - only a known table is selected
         assert layout.selection is not None  # noqa: S101 - the caller asked
         return RowChanges(
@@ -173,7 +172,7 @@ class Layouts:
             raise SourceRefused(f"row image of {layout.path} lacks column {name}", hint=IMAGE_REMEDY)
         return tuple(self._column(layout, position, wanted=position in wanted) for position in present)
 
-    def _column(self, layout: Layout, position: int, *, wanted: bool) -> tuple[int, int, object, object]:
+    def _column(self, layout: Layout, position: int, *, wanted: bool) -> ColumnPlan:
         prefix, size = layout.extents[position]
         if not wanted:
             return prefix, size, None, None
@@ -181,7 +180,7 @@ class Layouts:
         column = layout.map.columns[position]
         try:
             how = decoding(column, self._charsets)
-        except UnsupportedType as unknown:
+        except UnsupportedTypeError as unknown:
             raise SourceRefused(
                 f"column {column.name} of {layout.path} has {unknown}, which hasync cannot read exactly",
                 hint="change the column's type or character set, or leave it out of the rule",

@@ -8,15 +8,17 @@ length, which also counts the rows.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hasync.model.change import Row, Value
+from hasync.model.change import Operation, Row, Value
 
-Columns = tuple[tuple[int, int, Callable[..., bytes] | None, Any], ...]
-"""Per column of an image ``(prefix, size, decoder, arg)``; decoder None skips it. See :mod:`hasync.binlog.types`."""
+ColumnPlan = tuple[int, int, Callable[..., bytes] | None, Any]
+"""``(prefix, size, decoder, arg)``; decoder None skips the column. See :mod:`hasync.binlog.types`."""
+Columns = tuple[ColumnPlan, ...]
+"""The columns of an image, in its order."""
 
 CUT_SHORT = "row image is cut short"
 
 
-def read_image(data: bytes, at: int, end: int, columns: Columns) -> tuple[Row, int]:
+def read_image(data: bytes, at: int, end: int, columns: Columns) -> tuple[Row, int]:  # noqa: C901 - flat on purpose
     """Decode one image at ``data[at:end]``: a NULL bitmap, then the values that are not NULL.
 
     Returns the wanted values and the offset behind the image. Raises ValueError when it is cut short.
@@ -31,10 +33,10 @@ def read_image(data: bytes, at: int, end: int, columns: Columns) -> tuple[Row, i
                 values.append(None)
         else:
             if prefix == 1:
-                size = data[at]
+                size = data[at]  # noqa: PLW2901 - no second name in the hot path
                 at += 1
             elif prefix:
-                size = int.from_bytes(data[at : at + prefix], "little")
+                size = int.from_bytes(data[at : at + prefix], "little")  # noqa: PLW2901
                 at += prefix
             if at + size > end:
                 raise ValueError(CUT_SHORT)
@@ -68,24 +70,38 @@ def skip_image(data: bytes, at: int, end: int, extents: Sequence[tuple[int, int]
     return at
 
 
-def read_rows(data: bytes, at: int, end: int, images: Sequence[Columns]) -> list[list[Row]]:
+class RowImages:
+    """The rows of one event: ``data[at:end]`` after the header, ``bitmaps`` of the columns in each image."""
+
+    __slots__ = ("at", "bitmaps", "data", "end", "operation")
+
+    def __init__(self, operation: Operation, bitmaps: bytes, data: bytes, bounds: tuple[int, int]) -> None:
+        self.operation = operation
+        self.bitmaps = bitmaps
+        self.data = data
+        self.at, self.end = bounds
+
+
+def read_rows(rows: RowImages, images: Sequence[Columns]) -> list[list[Row]]:
     """Decode all rows of an event; each row has one image per entry of ``images``.
 
     Returns the images of all rows, one list per entry. Raises ValueError when the last row is cut short.
     """
-    rows: list[list[Row]] = [[] for _ in images]
+    data, at, end = rows.data, rows.at, rows.end
+    found: list[list[Row]] = [[] for _ in images]
     while at < end:
-        for columns, found in zip(images, rows, strict=True):
+        for columns, out in zip(images, found, strict=True):
             row, at = read_image(data, at, end, columns)
-            found.append(row)
-    return rows
+            out.append(row)
+    return found
 
 
-def count_rows(data: bytes, at: int, end: int, images: Sequence[Sequence[tuple[int, int]]]) -> int:
+def count_rows(rows: RowImages, images: Sequence[Sequence[tuple[int, int]]]) -> int:
     """Count the rows of an event of which nothing is wanted. Raises ValueError when the last row is cut short."""
-    rows = 0
+    data, at, end = rows.data, rows.at, rows.end
+    count = 0
     while at < end:
         for extents in images:
             at = skip_image(data, at, end, extents)
-        rows += 1
-    return rows
+        count += 1
+    return count

@@ -1,6 +1,6 @@
 """The server's SQL side: who it is, what it keeps, where its binlog ends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,13 +157,15 @@ class Head:
 
     def end(self) -> End:
         """Return the end. Raises SourceUnavailable, SourceRefused; the next call connects anew."""
-        return self._ask(Server.end)
+        end: End = self._ask(Server.end)
+        return end
 
     def lag_bytes(self, position: Position) -> int | None:
         """Return how many bytes of binlog lie behind ``position``; None on another server than the position's."""
-        return self._ask(lambda server: _lag(server, position))
+        lag: int | None = self._ask(lambda server: _lag(server, position))
+        return lag
 
-    def _ask(self, question: Any) -> Any:
+    def _ask(self, question: Callable[[Server], Any]) -> Any:
         if self._server is None:
             self._server = Server(self._login)
         try:

@@ -60,7 +60,7 @@ def meaning(sql: bytes) -> Meaning:
     sql = sql[_LEAD.match(sql).end() :]  # type: ignore[union-attr]  # matches the empty string too
     words = _WORDS.match(sql)
     if words is None:
-        return Meaning.NOTHING if not sql else Meaning.UNKNOWN
+        return Meaning.UNKNOWN if sql else Meaning.NOTHING
     first, second = words.group(1).upper(), (words.group(2) or b"").upper()
     if first in _ALONE:
         return _ALONE[first]
@@ -68,13 +68,16 @@ def meaning(sql: bytes) -> Meaning:
         return Meaning.ROLLBACK_TO if _SAVEPOINT.match(sql) else Meaning.ROLLBACK
     if first == b"SET" and second == b"STATEMENT":
         return _set_statement(sql)
-    if first in _CHANGES:
-        return Meaning.DEFINITION if first == b"DELETE" and _GENERATED in sql else Meaning.CHANGES
-    if first not in _DEFINITIONS:
+    return _by_verb(first, sql)
+
+
+def _by_verb(verb: bytes, sql: bytes) -> Meaning:
+    if verb in _CHANGES:
+        return Meaning.DEFINITION if verb == b"DELETE" and _GENERATED in sql else Meaning.CHANGES
+    if verb not in _DEFINITIONS:
         return Meaning.UNKNOWN
-    if first == b"CREATE" and _WITH_ROWS.search(sql):
-        return Meaning.DEFINITION_WITH_ROWS
-    return Meaning.DEFINITION
+    with_rows = verb == b"CREATE" and _WITH_ROWS.search(sql)
+    return Meaning.DEFINITION_WITH_ROWS if with_rows else Meaning.DEFINITION
 
 
 def _set_statement(sql: bytes) -> Meaning:

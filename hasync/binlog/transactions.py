@@ -23,6 +23,7 @@ from hasync.binlog.frames import (
     lenenc,
 )
 from hasync.binlog.layouts import Layout, Layouts
+from hasync.binlog.rows import RowImages
 from hasync.binlog.segments import Limits, Segments, cut
 from hasync.binlog.statements import Meaning, first_word, meaning, query_text, savepoint_name
 from hasync.errors import PositionLost, SourceRefused
@@ -279,7 +280,8 @@ class Transactions:
     def _settle(self) -> None:
         if self._pos > self._seek.from_pos > 0:
             raise PositionLost(
-                f"position {self._file}:{self._seek.from_pos} lies inside a transaction, the next begins at {self._pos}",
+                f"position {self._file}:{self._seek.from_pos} lies inside a transaction, "
+                f"the next begins at {self._pos}",
                 hint="start at the beginning of a transaction; mysqlbinlog shows where they are",
             )
         self.settled = self._pos >= self._seek.from_pos and self._commit_time >= self._seek.since
@@ -341,7 +343,8 @@ class Transactions:
     def _commit(self, event: Event) -> None:
         if self._rows_to_skip and not self._discarding:
             raise PositionLost(
-                f"the transaction at {self._file}:{self._pos} has {self._rows_to_skip} rows less than were applied of it",
+                f"the transaction at {self._file}:{self._pos} has {self._rows_to_skip} rows less "
+                "than were applied of it",
                 hint="this server's history differs: compare the tables with Redis and choose a new start",
             )
         # Without a commit time in its GTID event, a transaction's best time is that of its end.
@@ -432,15 +435,12 @@ class Transactions:
         size = (width + 7 >> 3) * (2 if operation is Operation.UPDATE else 1)
         if width != layout.map.width or at + size > event.end:
             raise ValueError(f"rows of {width} columns for {layout.path}, which has {layout.map.width}")
-        bitmaps = data[at : at + size]
-        self._add_rows(layout, operation, bitmaps, event, at + size)
+        images = RowImages(operation, data[at : at + size], data, (at + size, event.end))
+        self._add_rows(layout, images, event.size)
 
-    def _add_rows(self, layout: Layout, operation: Operation, bitmaps: bytes, event: Event, at: int) -> None:
-        if layout.selection is None:
-            change, rows = None, self._layouts.rows(layout, operation, bitmaps, event.data, at, event.end)
-        else:
-            change = self._layouts.changes(layout, operation, bitmaps, event.data, at, event.end)
-            rows = change.rows
+    def _add_rows(self, layout: Layout, images: RowImages, size: int) -> None:
+        change = None if layout.selection is None else self._layouts.changes(layout, images)
+        rows = self._layouts.count(layout, images) if change is None else change.rows
         if self._rows_to_skip:
             skipped = min(rows, self._rows_to_skip)
             self._rows_to_skip -= skipped
@@ -448,7 +448,7 @@ class Transactions:
             change = cut(change, skipped, rows) if change is not None and skipped < rows else None
             rows -= skipped
         if rows:
-            self._segments.add(change, rows, event.size)
+            self._segments.add(change, rows, size)
 
 
 def _heartbeat_v2(event: Event) -> tuple[str, int]:

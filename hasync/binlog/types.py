@@ -121,7 +121,7 @@ class Decoding:
     kind: Kind
 
 
-class UnsupportedType(ValueError):
+class UnsupportedTypeError(ValueError):
     """A column that a rule wants cannot be decoded; the message says what and why."""
 
 
@@ -180,7 +180,7 @@ def metadata_bytes(code: int) -> int:
 
 
 def extent(column: ColumnLike) -> Extent:
-    """Return how long the column's values are. Raises UnsupportedType when that is not known."""
+    """Return how long the column's values are. Raises UnsupportedTypeError when that is not known."""
     code, meta = column.code, column.meta
     if code in _FIXED:
         return Extent(0, _FIXED[Code(code)])
@@ -188,22 +188,27 @@ def extent(column: ColumnLike) -> Extent:
         return Extent(meta, 0)
     if code in _VARYING or code == Code.STRING:
         return Extent(2 if meta > 0xFF else 1, 0)
+    size = _size_by_meta(code, meta)
+    if size < 0:
+        raise UnsupportedTypeError(f"type {code}")
+    return Extent(0, size)
+
+
+def _size_by_meta(code: int, meta: int) -> int:
     if code in _FRACTIONAL:
-        return Extent(0, _FRACTIONAL[Code(code)] + fraction_bytes(meta))
+        return _FRACTIONAL[Code(code)] + fraction_bytes(meta)
     if code == Code.NEWDECIMAL:
-        return Extent(0, decimal_bytes(meta >> 8, meta & 0xFF))
+        return decimal_bytes(meta >> 8, meta & 0xFF)
     if code == Code.BIT:
         # meta: bits over whole bytes first, then whole bytes.
-        return Extent(0, (meta & 0xFF) + bool(meta >> 8))
-    if code in (Code.ENUM, Code.SET):
-        return Extent(0, meta)
-    raise UnsupportedType(f"type {code}")
+        return (meta & 0xFF) + bool(meta >> 8)
+    return meta if code in (Code.ENUM, Code.SET) else -1
 
 
 def decoding(column: ColumnLike, charsets: Mapping[int, str]) -> Decoding:
     """Return how the column becomes text; ``charsets`` maps collation ids to character sets.
 
-    Raises UnsupportedType naming the type or character set that cannot be read.
+    Raises UnsupportedTypeError naming the type or character set that cannot be read.
     """
     code, meta = column.code, column.meta
     if code in _INTEGERS:
@@ -219,7 +224,7 @@ def decoding(column: ColumnLike, charsets: Mapping[int, str]) -> Decoding:
         return _members(column, charsets)
     if code in _BLOBS or code in (Code.VARCHAR, Code.VAR_STRING, Code.STRING):
         return _text(column, charsets)
-    raise UnsupportedType(f"type {_type_name(code)}")
+    raise UnsupportedTypeError(f"type {_type_name(code)}")
 
 
 def _text(column: ColumnLike, charsets: Mapping[int, str]) -> Decoding:
@@ -243,14 +248,14 @@ def _charset(column: ColumnLike, charsets: Mapping[int, str]) -> str:
     try:
         return charsets[column.collation]
     except KeyError:
-        raise UnsupportedType(f"collation {column.collation}, which the server does not list") from None
+        raise UnsupportedTypeError(f"collation {column.collation}, which the server does not list") from None
 
 
 def _transcoder(charset: str) -> Any:
     try:
         return transcoder(charset)
     except LookupError:
-        raise UnsupportedType(f"character set {charset}") from None
+        raise UnsupportedTypeError(f"character set {charset}") from None
 
 
 def _type_name(code: int) -> str:
