@@ -17,7 +17,6 @@ def age(path: Path) -> None:
 def test_directory_is_removed_also_after_an_error(tmp_path: Path) -> None:
     """A failed test leaves no data behind."""
     with pytest.raises(FileExistsError), workdir(tmp_path) as path:
-        (path / "data").mkdir()
         path.mkdir()
     assert list(tmp_path.iterdir()) == []
 
