@@ -243,7 +243,7 @@ class _ToConsole:
 
 
 class _Bridge(logging.Handler):
-    """Hands the drivers' records to a log, scrubbed."""
+    """Hands the drivers' records to a log, which scrubs them."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)
@@ -254,4 +254,4 @@ class _Bridge(logging.Handler):
         write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
         error = record.exc_info[1] if record.exc_info else None
         more = {"error": error} if error else {}
-        write(Event.DRIVER, message=scrub(record.getMessage()), driver=record.name, **more)
+        write(Event.DRIVER, message=record.getMessage(), driver=record.name, **more)

@@ -244,6 +244,14 @@ def test_driver_is_never_heard_below_warning(drivers_routed: io.BytesIO, driver:
     logging.getLogger().setLevel(logging.DEBUG)
     logging.getLogger(driver + ".client").debug("Sending request: Auth(auth='hasync:hunter2')")
     logging.getLogger(driver).info("connected with hunter2")
+    assert not logging.getLogger(driver).isEnabledFor(logging.INFO)  # nor for a handler that somebody adds
+    assert drivers_routed.getvalue() == b""
+
+
+def test_unknown_library_is_not_heard_below_warning_either(drivers_routed: io.BytesIO) -> None:
+    """What a library that nobody thought of logs at DEBUG may hold secrets, too."""
+    logging.getLogger().setLevel(logging.DEBUG)
+    logging.getLogger("some.library").info("hunter2")
     assert drivers_routed.getvalue() == b""
 
 
