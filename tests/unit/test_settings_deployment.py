@@ -42,7 +42,7 @@ def test_compose_runs_three_distinct_instances() -> None:
 def test_compose_stores_a_valid_config_for_the_stream_that_runs() -> None:
     """The config that ``config apply`` stores is one, and its secret is where the instances look for it."""
     stream = config.parse(COMPOSE["configs"]["stream"]["content"])
-    assert COMPOSE["services"]["config"]["command"][:3] == ["config", "apply", "shop"]
+    assert COMPOSE["services"]["config"]["command"] == ["config", "apply", "/etc/hasync/shop.yaml", "--stream", "shop"]
     assert stream.source.password is not None
     assert all(stream.source.password.name in COMPOSE["services"][name]["environment"] for name in INSTANCES)
     assert {str(host) for host in stream.source.hosts} == {"mysql:3306"}
