@@ -17,6 +17,7 @@ from hasync.errors import ConfigInvalid
 MAX_BYTES = 900 * 1024
 """A znode holds 1 MiB at most, and the document is wrapped with its revision."""
 
+_KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 _MAX_DEPTH = 32
 _MAX_VALUES = 200_000
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,7 +33,7 @@ _SCALARS = {
     "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
     "null": (r"~|null|Null|NULL|", "~nN"),
     "int": (r"[-+]?[0-9]{1,18}|0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}", "-+0123456789"),
-    "float": (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?", "-+.0123456789"),
+    "float": (r"[-+]?((\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,3})?|[0-9]+[eE][-+]?[0-9]{1,3})", "-+.0123456789"),
     "merge": (r"<<", "<"),
 }
 for _name, (_text, _first) in _SCALARS.items():
@@ -102,6 +103,8 @@ def _check_shape(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
             raise invalid(f"{_place(event.start_mark)}: more than {_MAX_DEPTH} levels deep; flatten the document")
+        if isinstance(event, yaml.ScalarEvent) and not event.value.isascii():
+            event.value.encode()  # a lone surrogate, written as an escape, is no text that Redis could hold
         if getattr(event, "tag", None):
             raise invalid(
                 f"{_place(event.start_mark)}: a YAML tag; write plain values, and quote text that begins with '!'"
@@ -114,7 +117,7 @@ def _check_nodes(root: yaml.Node | None) -> None:
     if root is None:
         raise invalid("the document is empty; `hasync config schema` shows what belongs in it")
     _expanded_size(root, {})
-    if problems := tuple(_duplicates(root, set())):
+    if problems := tuple(_bad_keys(root, set())):
         raise invalid(*problems)
 
 
@@ -138,29 +141,27 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _duplicates(node: yaml.Node, seen: set[int]) -> list[str]:
+def _bad_keys(node: yaml.Node, seen: set[int]) -> list[str]:
     if id(node) in seen:
         return []
     seen.add(id(node))
-    found = _duplicate_keys(node) if isinstance(node, yaml.MappingNode) else []
+    found = _key_problems(node) if isinstance(node, yaml.MappingNode) else []
     for child in _children(node):
-        found += _duplicates(child, seen)
+        found += _bad_keys(child, seen)
     return found
 
 
-def _duplicate_keys(node: yaml.MappingNode) -> list[str]:
+def _key_problems(node: yaml.MappingNode) -> list[str]:
     first: dict[str, yaml.Mark] = {}
     found = []
     for key, _ in node.value:
-        name = key.value if isinstance(key, yaml.ScalarNode) else ""
-        if not isinstance(key, yaml.ScalarNode):
-            found.append(f"{_place(key.start_mark)}: a key that is not text; write a name")
-        elif name in first:
-            found.append(
-                f"{_place(key.start_mark)}: duplicate key {name!r}, first in line {first[name].line + 1}; merge the two"
-            )
+        if key.tag not in _KEY_TAGS:
+            found.append(f"{_place(key.start_mark)}: a key that is not text; quote it")
+        elif key.value in first:
+            again, line = _place(key.start_mark), first[key.value].line + 1
+            found.append(f"{again}: duplicate key {key.value!r}, first in line {line}; merge the two")
         else:
-            first[name] = key.start_mark
+            first[key.value] = key.start_mark
     return found
 
 

@@ -38,7 +38,7 @@ class Faults(ValueError):  # noqa: N818 - see Fault
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` when a known word is close, else the known words; empty when there are none."""
-    words = sorted(set(known))
+    words = sorted({str(name) for name in known})
     if close := get_close_matches(word.lower(), [known_word.lower() for known_word in words], n=1, cutoff=0.6):
         match = next(known_word for known_word in words if known_word.lower() == close[0])
         return f"did you mean {match!r}?"

@@ -15,7 +15,7 @@ from hasync.model.names import Fault, Faults, nearest, path_of
 
 _SHOWN = 60
 _SECRET = re.compile(r"pass|secret|token|credential|pwd", re.IGNORECASE)
-_USERINFO = re.compile(r"(//)\S*@")
+_URL_SECRETS = ((re.compile(r"(//)\S*@"), r"\1***@"), (re.compile(r"(//[^\s?]*\?)\S*"), r"\1***"))
 
 Steps = tuple[str | int, ...]
 
@@ -77,7 +77,9 @@ def _shown(steps: Steps, value: object) -> str:
         return " (value not shown)"
     if value is None or isinstance(value, Mapping | BaseModel):
         return ""
-    text = _USERINFO.sub(r"\1***@", repr(list(value)) if isinstance(value, tuple) else repr(value))
+    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
+    for pattern, masked in _URL_SECRETS:
+        text = pattern.sub(masked, text)
     return f" (got {text[:_SHOWN]}...)" if len(text) > _SHOWN else f" (got {text})"
 
 

@@ -49,12 +49,15 @@ def _key(raw: object) -> Template:
 
 def _column(raw: object) -> str:
     text = _text(raw)
+    fault = Fault("not the name of a column", "write the bare name, without braces, 'old.' or 'new.'")
+    if "{" in text or "}" in text:
+        raise fault
     try:
-        template = Template.parse(f"{{{text}}}")
+        (reference,) = Template.parse(f"{{{text}}}").references
     except Fault:
-        template = None
-    if template is None or template.references[0].image is not Image.ROW:
-        raise Fault("not the name of a column", "write the bare name, without braces, 'old.' or 'new.'")
+        raise fault from None
+    if reference.image is not Image.ROW:
+        raise fault
     return text
 
 

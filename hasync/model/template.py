@@ -87,7 +87,7 @@ def _reference(text: str, start: int) -> tuple[Reference, int]:
     if not _COLUMN.fullmatch(column) or column.isdigit():
         raise _fault(start, f"{text[start : end + 1]!r} does not name a column")
     if dot and image not in (Image.OLD, Image.NEW):
-        raise _fault(start, f"{image!r} is not an image of a row, only 'old' and 'new' are")
+        raise _fault(start, f"{image!r} is not an image of a row ('old' and 'new' are)")
     return Reference(Image(image), column.lower()), end + 1
 
 
