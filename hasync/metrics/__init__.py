@@ -61,8 +61,9 @@ class Metrics:
 
     def request(self, operation: str, seconds: float, outcome: str) -> None:
         """Note one request to ZooKeeper (a :class:`hasync.coordination.ClusterObserver`)."""
-        self._collectors.histogram("zookeeper_request_duration_seconds").labels(operation).observe(seconds)
         if outcome == ZOOKEEPER_OK:
+            # Only of what was answered: a request that a lost connection refuses takes no time at all.
+            self._collectors.histogram("zookeeper_request_duration_seconds").labels(operation).observe(seconds)
             self._last_contact.set(self._clock.wall())
         else:
             self._collectors.counter("zookeeper_errors").labels(outcome).inc()

@@ -125,7 +125,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _gauge("zookeeper_last_contact_timestamp_seconds", "When ZooKeeper last answered a request."),
         _counter("zookeeper_session_events", "Changes of the session's state.", "state"),
         _counter("zookeeper_errors", "Requests that failed, by kind.", "error"),
-        _histogram("zookeeper_request_duration_seconds", "Latency of requests.", "operation"),
+        _histogram("zookeeper_request_duration_seconds", "Latency of requests that were answered.", "operation"),
     ),
     "Source": (
         _gauge("source_connected", "Whether the binlog stream is open (1) or not (0).", "stream"),
