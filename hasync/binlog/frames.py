@@ -207,3 +207,20 @@ def lenenc(data: bytes, at: int) -> tuple[int, int]:
     if not width or at + 1 + width > len(data):
         raise ValueError(f"length-encoded integer at offset {at} is cut short or invalid")
     return int.from_bytes(data[at + 1 : at + 1 + width], "little"), at + 1 + width
+
+
+def heartbeat_v2(event: Event) -> tuple[str, int]:
+    """Read a version 2 heartbeat's file name and 64-bit position: (type, length, value) until type 0."""
+    data, at = event.data, event.at
+    name, pos = "", 0
+    while at < event.end:
+        kind, at = lenenc(data, at)
+        if kind == 0:
+            break
+        length, at = lenenc(data, at)
+        if kind == 1:
+            name = data[at : at + length].decode()
+        elif kind == 2:
+            pos, _ = lenenc(data, at)
+        at += length
+    return name, pos

@@ -64,6 +64,14 @@ class Segments:
             self._flush()
         return self._out.popleft()
 
+    def clear(self) -> None:
+        """Forget all that was gathered, but not how many rows of the next transaction are done."""
+        self._out.clear()
+        self._gathered.clear()
+        self._gathered_rows = self._gathered_bytes = self._transactions = 0
+        self._moved = False
+        self._clear_open()
+
     def resume_after(self, rows: int) -> None:
         """Say how many rows of the open transaction a former reader has handed over."""
         self._rows_done = rows

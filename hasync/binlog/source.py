@@ -130,7 +130,7 @@ class BinlogSource:
             packet = self._packet(stream, wait=True)
             if packet is not None:
                 stream.transactions.feed(packet)
-        return stream.transactions.place
+        return stream.transactions.position
 
     def _created(self, login: Login, flavor: Flavor, file: str) -> float:
         """Return when a file was begun: the time in its first event."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hasync.binlog.dump import Request
+from hasync.binlog.place import Seek
 from hasync.binlog.server import BinlogFile, Server
-from hasync.binlog.transactions import Seek
 from hasync.errors import PositionLost, SourceRefused
 from hasync.model.gtid import MysqlGtidSet
 from hasync.model.position import Flavor, Position, Start, StartKind

@@ -4,7 +4,6 @@ The position moves only at the end of a transaction (M2). What may hold rows and
 understood stops the stream with its name and place (M1).
 """
 
-from dataclasses import dataclass
 from struct import error as StructError  # noqa: N812 - the name says more than "error"
 
 from hasync.binlog import gtids
@@ -20,9 +19,11 @@ from hasync.binlog.frames import (
     EventType,
     checksum_matches,
     checksummed,
+    heartbeat_v2,
     lenenc,
 )
 from hasync.binlog.layouts import Layout, Layouts
+from hasync.binlog.place import Place, Seek
 from hasync.binlog.rows import RowImages
 from hasync.binlog.segments import Limits, Segments, cut
 from hasync.binlog.statements import Meaning, first_word, meaning, query_text, savepoint_name
@@ -43,24 +44,8 @@ _HEARTBEATS = frozenset({EventType.HEARTBEAT, EventType.HEARTBEAT_V2})
 _NO_TABLE = 0xFFFFFF
 """Table id of an event that only ends a statement."""
 
-_LONGEST_LEAP = 1 << 31
-"""A heartbeat's 32-bit position that seems further ahead is in fact behind."""
 _OUTSIDE, _BEGUN, _INSIDE = range(3)
 """Between transactions; after a GTID that a statement may complete; before COMMIT or XID."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seek:
-    """How the first transaction is recognised.
-
-    ``exact``: the start is known and right. Else the events say where it begins:
-    ``from_pos``: read from the file's head, the first transaction at this offset;
-    ``since``: the first one committed at or after this Unix time; neither: the first that comes.
-    """
-
-    exact: bool = True
-    from_pos: int = 0
-    since: float = 0.0
 
 
 class Transactions:
@@ -68,21 +53,13 @@ class Transactions:
 
     def __init__(self, *, start: Position, seek: Seek, layouts: Layouts, limits: Limits, checksum: bool) -> None:
         """Begin at ``start``; ``checksum`` says what the server's events carry until a file's own header says it."""
-        self._start = start
-        self._seek = seek
-        self.settled = seek.exact
-        """Whether :attr:`place` is where the first transaction begins."""
-        self._file = start.file
-        self._pos = start.pos
-        self._end = start.pos
-        self._timestamp = start.timestamp
-        self._executed = gtids.executed(start.flavor, start.gtid_set)
+        self._place = Place(start, seek)
         self._rows_to_skip = start.rows_done
         self._rows_skipped = 0
         self._checksum = checksum
         self._layouts = layouts
         self._next_interest: Interest | None = None
-        self._segments = Segments(limits=limits, place=self._place)
+        self._segments = Segments(limits=limits, place=self._place.position)
         self._segments.resume_after(start.rows_done)
         self._state = _OUTSIDE
         self._discarding = False
@@ -114,16 +91,21 @@ class Transactions:
     @property
     def ready(self) -> bool:
         """Whether a segment may be taken, should nothing more be waiting."""
-        return self.settled and self._segments.ready
+        return self._place.settled and self._segments.ready
 
     def take(self) -> Segment:
         """Return the oldest segment."""
         return self._segments.take()
 
     @property
-    def place(self) -> Position:
+    def settled(self) -> bool:
+        """Whether :attr:`position` is where the first transaction begins."""
+        return self._place.settled
+
+    @property
+    def position(self) -> Position:
         """Where a resume would begin now."""
-        return self._place().after_rows(self._rows_to_skip)
+        return self._place.position().after_rows(self._rows_to_skip)
 
     def follow(self, interest: Interest) -> None:
         """Use another interest from the next transaction on. Called from: any thread."""
@@ -135,36 +117,32 @@ class Transactions:
         Raises SourceRefused, PositionLost, and what the interest raises.
         """
         kind = packet[5] if len(packet) > HEADER_BYTES else 0
+        settled = self._place.settled
         try:
-            if kind == EventType.ROTATE:
-                self._rotate(packet)
-                return
-            event = Event(packet, self._end, checksum=self._checksum and kind != EventType.FORMAT_DESCRIPTION)
-            if kind not in _HEARTBEATS:  # they name a place, but have none
-                self._end = event.stop
-            handler = self._handlers.get(kind)  # type: ignore[call-overload]  # an IntEnum's key is its number
-            if handler is None:
-                self._unknown(event)
-            else:
-                handler(event)
+            self._dispatch(kind, packet)
         except (ValueError, IndexError, StructError) as damaged:
             raise SourceRefused(
-                f"event of type {kind} near {self._file}:{self._end} cannot be read: {damaged}",
+                f"event of type {kind} near {self._place.file}:{self._place.end} cannot be read: {damaged}",
                 hint="report this with the output of mysqlbinlog -vvv for that place",
             ) from damaged
+        if not settled:  # what is read on the way to the start is nobody's
+            self._segments.clear()
 
-    def _place(self) -> Position:
-        return Position(
-            flavor=self._start.flavor,
-            server_uuid=self._start.server_uuid,
-            gtid_set=str(self._executed),
-            file=self._file,
-            pos=self._pos,
-            timestamp=self._timestamp,
-        )
+    def _dispatch(self, kind: int, packet: bytes) -> None:
+        if kind == EventType.ROTATE:
+            self._rotate(packet)
+            return
+        event = Event(packet, self._place.end, checksum=self._checksum and kind != EventType.FORMAT_DESCRIPTION)
+        if kind not in _HEARTBEATS:  # they name a place, but have none
+            self._place.end = event.stop
+        handler = self._handlers.get(kind)  # type: ignore[call-overload]  # an IntEnum's key is its number
+        if handler is None:
+            self._unknown(event)
+        else:
+            handler(event)
 
     def _at(self, event: Event) -> str:
-        return f"{event.name} at {self._file}:{event.start}"
+        return f"{event.name} at {self._place.file}:{event.start}"
 
     # -------------------------------------------------------------- files and other events
 
@@ -175,24 +153,12 @@ class Transactions:
 
     def _rotate(self, packet: bytes) -> None:
         """Follow to the next file. The one that a server makes up at the start may or may not have a checksum."""
-        event = Event(packet, self._end, checksum=False)
+        event = Event(packet, self._place.end, checksum=False)
         stop = event.end - CHECKSUM_BYTES if checksum_matches(packet) else event.end
         self._abandon(event)
         name = packet[event.at + 8 : stop].decode()
-        if name != self._file:
-            self._leave_file(event)
-            self._file = name
-            self._pos = self._end = int.from_bytes(packet[event.at : event.at + 8], "little")
-
-    def _leave_file(self, event: Event) -> None:
-        if self.settled or not self._seek.from_pos or not self._file:
-            return
-        if event.start < self._seek.from_pos:
-            raise PositionLost(
-                f"position {self._file}:{self._seek.from_pos} lies beyond the end of that file",
-                hint="choose another start; SHOW BINARY LOGS lists files and sizes",
-            )
-        self.settled = True
+        if name != self._place.file:
+            self._place.enter_file(name, int.from_bytes(packet[event.at : event.at + 8], "little"))
 
     def _abandon(self, event: Event) -> None:
         """A new file inside a transaction: the server crashed while it wrote it, so it never committed."""
@@ -200,7 +166,7 @@ class Transactions:
             return
         if self._segments.pieces or self._rows_skipped:
             raise SourceRefused(
-                f"the transaction at {self._file}:{self._pos} ends without COMMIT, but part of it was handed over",
+                f"the transaction at {self._place} ends without COMMIT, but part of it was handed over",
                 hint="compare the tables with Redis, then start after it",
             )
         self._drop_open(event.start)
@@ -209,24 +175,10 @@ class Transactions:
         if self._state != _OUTSIDE:
             return
         if event.type == EventType.HEARTBEAT:
-            name, pos = event.data[event.at : event.end].decode(), event.stop
+            self._place.beat(event.data[event.at : event.end].decode(), event.stop)
         else:
-            name, pos = _heartbeat_v2(event)
-        if name == self._file and 0 <= pos - self._pos < _LONGEST_LEAP:
-            self._pos = self._end = pos
-        self._settle_idle()
+            self._place.beat(*heartbeat_v2(event))
         self._segments.beat()
-
-    def _settle_idle(self) -> None:
-        """The end of the binlog was reached: the next transaction that comes is the first one."""
-        if self.settled:
-            return
-        if self._pos < self._seek.from_pos:
-            raise PositionLost(
-                f"position {self._file}:{self._seek.from_pos} lies beyond the end of the binlog ({self._pos})",
-                hint="choose another start; SHOW BINARY LOGS lists files and sizes",
-            )
-        self.settled = True
 
     def _harmless(self, event: Event) -> None:
         self._advance(event)
@@ -243,7 +195,7 @@ class Transactions:
     def _advance(self, event: Event) -> None:
         self._segments.add_bytes(event.size)
         if self._state == _OUTSIDE and event.placed:
-            self._pos = event.stop
+            self._place.pos = event.stop
 
     # ------------------------------------------------------------------------ transactions
 
@@ -254,7 +206,7 @@ class Transactions:
 
     def _mariadb_gtid(self, event: Event) -> None:
         gtid = gtids.MariadbGtid(event)
-        if gtid.xa and self.settled:
+        if gtid.xa and self._place.settled:
             raise SourceRefused(f"cannot follow the XA transaction of {self._at(event)}", hint=XA_REMEDY)
         self._begin(event, float(event.timestamp), (gtid.origin, gtid.number))
         if not gtid.standalone:
@@ -269,22 +221,11 @@ class Transactions:
             self._layouts.follow(self._next_interest)
             self._next_interest = None
         self._state = _BEGUN
-        self._pos = event.start
         self._gtid = gtid
         self._commit_time = commit_time or float(event.timestamp)
-        if not self.settled:
-            self._settle()
-        self._discarding = not self.settled or (gtid is not None and self._executed.has(*gtid))
+        self._place.begin(event.start, self._commit_time)
+        self._discarding = not self._place.settled or self._place.knows(gtid)
         self._segments.add_bytes(event.size)
-
-    def _settle(self) -> None:
-        if self._pos > self._seek.from_pos > 0:
-            raise PositionLost(
-                f"position {self._file}:{self._seek.from_pos} lies inside a transaction, "
-                f"the next begins at {self._pos}",
-                hint="start at the beginning of a transaction; mysqlbinlog shows where they are",
-            )
-        self.settled = self._pos >= self._seek.from_pos and self._commit_time >= self._seek.since
 
     def _query(self, event: Event) -> None:
         sql = query_text(event.data, event.at, event.end)
@@ -343,8 +284,7 @@ class Transactions:
     def _commit(self, event: Event) -> None:
         if self._rows_to_skip and not self._discarding:
             raise PositionLost(
-                f"the transaction at {self._file}:{self._pos} has {self._rows_to_skip} rows less "
-                "than were applied of it",
+                f"the transaction at {self._place} has {self._rows_to_skip} rows less than were applied of it",
                 hint="this server's history differs: compare the tables with Redis and choose a new start",
             )
         # Without a commit time in its GTID event, a transaction's best time is that of its end.
@@ -353,10 +293,7 @@ class Transactions:
         self._segments.end()
 
     def _close(self, stop: int) -> None:
-        self._pos = stop
-        self._timestamp = self._commit_time
-        if self._gtid is not None:
-            self._executed.add(*self._gtid)
+        self._place.finish(stop, self._commit_time, self._gtid)
         self._state = _OUTSIDE
         self._discarding = False
         self._gtid = None
@@ -449,20 +386,3 @@ class Transactions:
             rows -= skipped
         if rows:
             self._segments.add(change, rows, size)
-
-
-def _heartbeat_v2(event: Event) -> tuple[str, int]:
-    """Read a version 2 heartbeat's file name and 64-bit position: (type, length, value) until type 0."""
-    data, at = event.data, event.at
-    name, pos = "", 0
-    while at < event.end:
-        kind, at = lenenc(data, at)
-        if kind == 0:
-            break
-        length, at = lenenc(data, at)
-        if kind == 1:
-            name = data[at : at + length].decode()
-        elif kind == 2:
-            pos, _ = lenenc(data, at)
-        at += length
-    return name, pos

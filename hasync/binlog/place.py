@@ -1,0 +1,103 @@
+"""Where the reader stands: file, 64-bit offset, transactions before it; and how the start is recognised."""
+
+from dataclasses import dataclass
+
+from hasync.binlog import gtids
+from hasync.errors import PositionLost
+from hasync.model.position import Position
+
+_LONGEST_LEAP = 1 << 31
+"""A heartbeat's 32-bit position that seems further ahead is in fact behind."""
+_CHOOSE = "choose another start; SHOW BINARY LOGS lists files and sizes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seek:
+    """How the first transaction is recognised.
+
+    ``exact``: the start is known and right. Else the events say where it begins:
+    ``from_pos``: read from the file's head, the first transaction at this offset;
+    ``since``: the first one committed at or after this Unix time; neither: the first that comes.
+    """
+
+    exact: bool = True
+    from_pos: int = 0
+    since: float = 0.0
+
+
+class Place:
+    """The boundary that is reached, moved only where a resume may begin (M2).
+
+    ``end`` is the offset behind the last event seen, also inside a transaction; ``settled``
+    says whether the boundary is where the first transaction begins.
+    """
+
+    def __init__(self, start: Position, seek: Seek) -> None:
+        self.file = start.file
+        self.pos = start.pos
+        self.end = start.pos
+        self.settled = seek.exact
+        self._start = start
+        self._seek = seek
+        self._timestamp = start.timestamp
+        self._executed = gtids.executed(start.flavor, start.gtid_set)
+
+    def __str__(self) -> str:
+        """``file:pos`` of the boundary."""
+        return f"{self.file}:{self.pos}"
+
+    def position(self) -> Position:
+        """Return the boundary as a value."""
+        return Position(
+            flavor=self._start.flavor,
+            server_uuid=self._start.server_uuid,
+            gtid_set=str(self._executed),
+            file=self.file,
+            pos=self.pos,
+            timestamp=self._timestamp,
+        )
+
+    def knows(self, gtid: tuple[str, int] | None) -> bool:
+        """Whether this transaction is before the start already, though it comes now."""
+        return gtid is not None and self._executed.has(*gtid)
+
+    def begin(self, pos: int, commit_time: float) -> None:
+        """A transaction begins here. Raises PositionLost when the start turns out to be inside the one before."""
+        self.pos = pos
+        if self.settled:
+            return
+        if pos > self._seek.from_pos > 0:
+            raise PositionLost(
+                f"position {self.file}:{self._seek.from_pos} lies inside a transaction, the next begins at {pos}",
+                hint="start at the beginning of a transaction; mysqlbinlog shows where they are",
+            )
+        self.settled = pos >= self._seek.from_pos and commit_time >= self._seek.since
+
+    def finish(self, pos: int, timestamp: float, gtid: tuple[str, int] | None) -> None:
+        """A transaction ends here; without ``gtid`` it does not count as executed."""
+        self.pos = pos
+        self._timestamp = timestamp
+        if gtid is not None:
+            self._executed.add(*gtid)
+
+    def enter_file(self, name: str, pos: int) -> None:
+        """Go on at the head of another file. Raises PositionLost when the start should have been in the last one."""
+        if not self.settled and self.file and self._seek.from_pos:
+            self._require_reached(self.end)
+            self.settled = True
+        self.file = name
+        self.pos = self.end = pos
+
+    def beat(self, name: str, pos: int) -> None:
+        """The server has nothing more behind ``pos``. Raises PositionLost when the start lies further on."""
+        if name == self.file and 0 <= pos - self.pos < _LONGEST_LEAP:
+            self.pos = self.end = pos
+        if not self.settled:
+            self._require_reached(self.pos)
+            self.settled = True
+
+    def _require_reached(self, pos: int) -> None:
+        if pos < self._seek.from_pos:
+            raise PositionLost(
+                f"position {self.file}:{self._seek.from_pos} lies beyond the end of the binlog ({pos})", hint=_CHOOSE
+            )
