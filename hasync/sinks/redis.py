@@ -263,12 +263,12 @@ class RedisSink:
         if isinstance(executed, RedisError):
             self._attempt = None
             raise self._not_run(executed, queued, batch)
-        for reply in (watched, found):
-            if isinstance(reply, RedisError):
-                raise self._answered(reply, f"WATCH and GET {self._key}")
         if executed and isinstance(executed[-1], RedisError):
             self._attempt = None
             raise mapped(executed[-1], f"SET {self._key}; the batch is applied, its position is not")
+        for reply in (watched, found):
+            if isinstance(reply, RedisError):
+                raise self._answered(reply, f"WATCH and GET {self._key}")
         if executed is None:
             self._attempt = None
         return executed, found

@@ -291,6 +291,31 @@ def test_zombie_batch_already_sent_is_not_applied_after_a_new_claim(bench: Bench
     assert bench.content() == {b"counter": b"1"}
 
 
+def test_zombie_batch_sent_right_after_a_reconnect_is_not_applied_after_a_new_claim(bench: Bench) -> None:
+    """Reading the state is not enough: the connection watches it from the read to the write."""
+    zombie = leader_at(bench)
+    zombie.close()
+    with bench.held(), pytest.raises(SinkUnavailable):
+        zombie.apply([ADD], at(200))
+    lead(bench, 2, bypass=True)
+    bench.release()
+    assert bench.content() == {}
+    assert stored(bench) == (2, 1, 100)
+
+
+def test_claim_already_sent_does_not_overwrite_a_higher_claim(bench: Bench) -> None:
+    """A candidate that was overtaken on the way stays behind."""
+    slow = bench.sink()
+    seen = slow.peek()
+    with bench.held(), pytest.raises(SinkUnavailable):
+        slow.claim(1, seen)
+    lead(bench, 2, bypass=True).apply([ADD], at(100))
+    bench.release()
+    assert stored(bench) == (2, 1, 100)
+    with pytest.raises(TermEnded):
+        slow.claim(1, seen)
+
+
 def test_batch_held_on_the_wire_without_a_new_claim_counts_once(bench: Bench) -> None:
     """A late batch and its retry are one batch, in whichever order they arrive."""
     sink = leader_at(bench)
