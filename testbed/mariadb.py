@@ -52,5 +52,6 @@ def build(data: Path) -> None:
     accounts = data.with_name("accounts.sql")
     accounts.write_text(SETUP)
     options = {**SMALL, "datadir": data, "auth-root-authentication-method": "normal", "extra-file": accounts}
-    install = [str(program("mariadb-install-db")), "--no-defaults", "--skip-test-db", *as_root()]
+    # --force: the host's own name need not resolve; the accounts of that name are removed again anyway.
+    install = [str(program("mariadb-install-db")), "--no-defaults", "--skip-test-db", "--force", *as_root()]
     run([*install, *arguments(options)], what="mariadb-install-db")
