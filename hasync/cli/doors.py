@@ -1,0 +1,101 @@
+"""The real doors to ZooKeeper, the source and the sink, built by the worker's builders."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from hasync.cli.invocation import Cluster, Invocation, Servers
+from hasync.cluster.assembly import stream_coordination
+from hasync.cluster.checks import zookeeper_checks
+from hasync.cluster.configs import StreamList
+from hasync.cluster.members import MemberList
+from hasync.cluster.session import ZooKeeperSession
+from hasync.cluster.znodes import Znodes
+from hasync.logs import open_log, route_drivers, wants_json
+from hasync.model.check import Check
+from hasync.model.config import StreamConfig
+from hasync.ports import ChangeSource, Sink
+from hasync.worker import build_session, build_sink, build_source, run_worker
+from hasync.worker.adapters import secrets_from
+from hasync.worker.preflight import preflight
+
+CLOSE_WITHIN_S: Final = 1.0
+"""How long closing a session may take; the servers end it by themselves after its timeout."""
+
+
+@contextmanager
+def connect(call: Invocation) -> Iterator[Cluster]:
+    """Open a session, and close it in the end whatever happens."""
+    settings = call.settings
+    session = build_session(settings, secrets_from(call.outside.environ), call.clock)
+    session.start()
+    try:
+        session.await_connected(settings.zookeeper.connect_timeout_s)
+        yield _cluster(call, session)
+    finally:
+        session.stop(CLOSE_WITHIN_S)
+
+
+def _cluster(call: Invocation, session: ZooKeeperSession) -> Cluster:
+    znodes, clock = Znodes(call.settings.zookeeper.root), call.clock
+    return Cluster(
+        members=MemberList(session=session, znodes=znodes, clock=clock),
+        catalog=StreamList(session=session, znodes=znodes),
+        stream=lambda name: stream_coordination(
+            session=session, znodes=znodes, stream=name, member=call.member, clock=clock
+        ),
+        checks=lambda: zookeeper_checks(
+            session, znodes, asked_s=call.settings.zookeeper.session_timeout_s, clock=clock
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamServers:
+    """:class:`hasync.cli.invocation.Servers` of one config."""
+
+    call: Invocation
+    stream: str
+    config: StreamConfig
+
+    def sink(self) -> Sink:
+        """Build the sink."""
+        call = self.call
+        settings = call.settings.model_copy(update={"member_id": call.member})  # the name CLIENT LIST shows
+        secrets = secrets_from(call.outside.environ)
+        return build_sink(self.config, stream=self.stream, settings=settings, secrets=secrets, clock=call.clock)
+
+    def source(self) -> ChangeSource:
+        """Build a source under a server id of its own."""
+        call, secrets = self.call, secrets_from(self.call.outside.environ)
+        # The server id is made of the stream's name: under the stream's own one MySQL would end the leader's dump.
+        alias = f"{self.stream}/{call.member}"
+        return build_source(self.config, stream=alias, settings=call.settings, secrets=secrets, clock=call.clock)
+
+    def checks(self) -> tuple[Check, ...]:
+        """Look at both servers."""
+        call, secrets = self.call, secrets_from(self.call.outside.environ)
+        return preflight(self.config, stream=self.stream, settings=call.settings, secrets=secrets, clock=call.clock)
+
+
+def servers(call: Invocation, stream: str, config: StreamConfig) -> Servers:
+    """Return the doors to a config's servers; nothing is connected yet."""
+    return StreamServers(call, stream, config)
+
+
+def work(call: Invocation, stop: threading.Event) -> int:
+    """Run an instance until ``stop`` is set."""
+    settings, clock = call.settings, call.clock
+    out = sys.stderr.buffer
+    log = open_log(
+        level=settings.log.level,
+        as_json=wants_json(settings.log.format, out),
+        out=out,
+        clock=clock,
+        member=settings.member_id,
+    )
+    route_drivers(log)
+    return run_worker(settings, call.outside.environ, stop, log=log, clock=clock)

@@ -1,0 +1,59 @@
+"""``hasync history``: who led a stream, when, and why it ended."""
+
+from typing import Annotated, Any
+
+import typer
+
+from hasync.cli.invocation import existing, invocation
+from hasync.cli.options import Format, OutputOption, StreamOption
+from hasync.cli.output import emit, table
+from hasync.cli.wording import NONE, moment, place
+from hasync.model.cluster import Leader, TermRecord
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def history(
+    ctx: typer.Context,
+    *,
+    stream: StreamOption = None,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, max=100, help="How many terms, newest first.")] = 20,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show who led a stream, and why it ended.
+
+    One line for each term, newest first: epoch, member, from when to when, the reason of
+    its end, from which position to which, and how its start was decided. A term without
+    an end is running, or its leader died without a word.
+    """
+    call = invocation(ctx)
+    name = call.stream(stream)
+    with call.connect() as cluster:
+        ports = existing(cluster, name)
+        leader, terms = ports.terms.leader(), ports.terms.history(number)
+    document = [{**term.to_json(), "ended": ending(term, leader)} for term in terms]
+    emit(document, output, table(*COLUMNS, rows=[_row(term, leader) for term in terms]))
+
+
+COLUMNS = ("EPOCH", "MEMBER", "SINCE", "UNTIL", "ENDED", "BEGIN", "END", "NOTE")
+
+
+def ending(term: TermRecord, leader: Leader | None) -> str:
+    """Say how a term ended: its reason, ``running``, or that its leader never said."""
+    if term.end_reason is not None:
+        return term.end_reason.value
+    return "running" if leader is not None and leader.epoch == term.epoch else "without a word"
+
+
+def _row(term: TermRecord, leader: Leader | None) -> list[Any]:
+    return [
+        str(term.epoch),
+        term.member,
+        moment(term.since),
+        moment(term.until),
+        ending(term, leader),
+        place(term.begin),
+        place(term.end),
+        term.note or NONE,
+    ]

@@ -1,0 +1,78 @@
+"""What the leader says of a stream, asked at its admin port."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from hasync.model.names import Endpoint, Fault
+
+TIMEOUT_S: Final = 1.0
+MAX_BYTES: Final = 1024 * 1024
+DEFAULT_PORT: Final = 9187
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderStatus:
+    """A leader's own words on one stream.
+
+    ``reached`` is False when it could not be asked, and ``why`` says why; then all else
+    is unknown. ``degraded``: what does not work, by operation.
+    """
+
+    reached: bool
+    why: str = ""
+    lag_s: float | None = None
+    config_revision: int = 0
+    config_refusal: str = ""
+    degraded: Mapping[str, str] = field(default_factory=dict)
+    rows_applied: int = 0
+
+    @classmethod
+    def of(cls, document: Any, stream: str) -> Self:
+        """Read the stream's part of a status document; what a release of another age leaves out is unknown."""
+        streams = document.get("streams") if isinstance(document, dict) else None
+        part = streams.get(stream) if isinstance(streams, dict) else None
+        if not isinstance(part, dict):
+            return cls(reached=False, why="its status does not speak of the stream")
+        lag = part.get("lag_seconds")
+        return cls(
+            reached=True,
+            lag_s=float(lag) if isinstance(lag, int | float) else None,
+            config_revision=int(part.get("config_revision") or 0),
+            config_refusal=str(part.get("config_refusal") or ""),
+            degraded={str(name): str(why) for name, why in (part.get("degraded") or {}).items()},
+            rows_applied=int(part.get("rows_applied") or 0),
+        )
+
+
+def ask_leader(address: str, stream: str) -> LeaderStatus:
+    """Ask the admin port at ``address`` for ``/status``. Never raises; takes a second or two at most."""
+    try:
+        endpoint = Endpoint.parse(address, default_port=DEFAULT_PORT)
+        return LeaderStatus.of(_fetched(endpoint), stream)
+    except Fault:
+        return LeaderStatus(reached=False, why="it has published no address")
+    except (OSError, http.client.HTTPException) as error:
+        return LeaderStatus(reached=False, why=f"{address} does not answer ({_why(error)})")
+    except ValueError:
+        return LeaderStatus(reached=False, why=f"{address} answers with something else than a status")
+
+
+def _why(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _fetched(endpoint: Endpoint) -> Any:
+    # Not urllib: it would follow redirects, and a proxy of the environment's.
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", "/status", headers={"Accept": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read(MAX_BYTES)
+        if answer.status != http.client.OK:
+            raise OSError(f"HTTP {answer.status}")
+        return json.loads(body)
+    finally:
+        connection.close()

@@ -1,0 +1,202 @@
+"""The standing of a stream in the whole cluster, put together from ZooKeeper and its leader's own words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hasync.cli.leaderstatus import LeaderStatus
+from hasync.coordination import StreamCoordination
+from hasync.errors import ConfigInvalid
+from hasync.model.cluster import ConfigRevision, Halt, Intent, Leader, Member
+from hasync.model.config import StreamConfig, parse
+from hasync.model.state import Acknowledged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What ZooKeeper has on a stream, read once. ``unreadable``: why the config's znode is not understood."""
+
+    stream: str
+    leader: Leader | None
+    contenders: tuple[str, ...]
+    acknowledged: Acknowledged | None
+    revision: ConfigRevision | None
+    unreadable: str
+    halt: Halt | None
+    intent: Intent | None
+    members: tuple[Member, ...]
+
+    @classmethod
+    def read(cls, ports: StreamCoordination, members: tuple[Member, ...]) -> "Facts":
+        """Read them. Raises CoordinationUnavailable, CoordinationRefused."""
+        revision, unreadable = None, ""
+        try:
+            revision = ports.configs.get()
+        except ConfigInvalid as invalid:
+            unreadable = str(invalid)
+        return cls(
+            stream=ports.stream,
+            leader=ports.terms.leader(),
+            contenders=ports.election.contenders(),
+            acknowledged=ports.positions.load().value,
+            revision=revision,
+            unreadable=unreadable,
+            halt=ports.halts.get(),
+            intent=ports.intents.get(),
+            members=tuple(member for member in members if ports.stream in member.streams),
+        )
+
+    def config(self) -> tuple[StreamConfig | None, str]:
+        """Return the config in ZooKeeper, or why it is none."""
+        if self.revision is None:
+            return None, self.unreadable or "no config; apply one with 'hasync config apply'"
+        try:
+            return parse(self.revision.document), ""
+        except ConfigInvalid as invalid:
+            return None, f"revision {self.revision.revision} is refused: {'; '.join(invalid.problems)}"
+
+    def roles(self) -> dict[str, str]:
+        """Return each member's role in the stream."""
+        return {member.id: member.streams[self.stream].role for member in self.members}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A stream as ``hasync status`` shows it; ``told`` is None when there was nobody to ask."""
+
+    facts: Facts
+    told: LeaderStatus | None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the stream is degraded, most important first; none when it is not."""
+        return tuple(self._problems())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may become a problem."""
+        return tuple(self._warnings())
+
+    @property
+    def lag_s(self) -> float | None:
+        """How far Redis trails the source, None when unknown."""
+        return self.told.lag_s if self.told else None
+
+    @property
+    def halt(self) -> Halt | None:
+        """The halt in force. One for another revision than the newest no longer is, unless instances say so."""
+        halt, revision = self.facts.halt, self.facts.revision
+        if halt is None or halt.in_force(revision.revision if revision else 0):
+            return halt
+        return halt if "halted" in self.facts.roles().values() or self.facts.config()[1] else None
+
+    def _problems(self) -> Iterator[str]:
+        facts, config_problem = self.facts, self.facts.config()[1]
+        if self.halt is not None:
+            hint = f" ({self.halt.hint})" if self.halt.hint else ""
+            yield f"halted by {self.halt.member}: {self.halt.code}: {self.halt.reason}{hint}; then 'hasync resume'"
+        if config_problem:
+            yield config_problem
+        if facts.leader is None and not self._switched_off:
+            yield self._why_no_leader()
+        if self.told is not None:
+            yield from self._leader_problems(self.told, known=bool(config_problem))
+
+    def _why_no_leader(self) -> str:
+        intent = self.facts.intent
+        if intent is not None:
+            return f"no leader: paused by {intent.by}" + (f" ({intent.reason})" if intent.reason else "")
+        if self.facts.contenders:
+            return f"no leader yet: {', '.join(self.facts.contenders)} in the election"
+        return "no leader, and no instance contends"
+
+    def _leader_problems(self, told: LeaderStatus, *, known: bool) -> Iterator[str]:
+        if not told.reached:
+            yield f"the leader cannot be asked: {told.why}"
+        if told.config_refusal and not known:
+            yield f"the leader refuses the config and keeps revision {told.config_revision}: {told.config_refusal}"
+        for operation, why in told.degraded.items():
+            yield f"degraded: {operation}: {why}"
+
+    def _warnings(self) -> Iterator[str]:
+        facts = self.facts
+        if self._switched_off:
+            yield "the config says enabled: false"
+        if facts.leader is not None and facts.intent is not None:
+            yield f"a pause by {facts.intent.by} is asked for; the leader is handing over"
+        if facts.leader is not None and not any(role == "standby" for role in facts.roles().values()):
+            yield "no standby: nobody would take over"
+        for member in facts.members:
+            status = member.streams[facts.stream]
+            if status.role in {"waiting", "halted"} and status.detail:
+                yield f"{member.id}: {status.role}: {status.detail}"
+
+    @property
+    def _switched_off(self) -> bool:
+        config, _ = self.facts.config()
+        return config is not None and not config.enabled
+
+    @property
+    def state(self) -> str:
+        """One word: ``ok``, ``degraded`` or ``disabled``."""
+        if self.problems:
+            return "degraded"
+        return "disabled" if self._switched_off else "ok"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of ``-o json``; null is unknown or nothing."""
+        facts, told = self.facts, self.told
+        return {
+            "stream": facts.stream,
+            "state": self.state,
+            "problems": list(self.problems),
+            "warnings": list(self.warnings),
+            "leader": _leader(facts.leader, told),
+            "contenders": list(facts.contenders),
+            "lag_seconds": self.lag_s,
+            "acknowledged": facts.acknowledged.to_json() if facts.acknowledged else None,
+            "config": self._config(),
+            "halt": self.halt.to_json() if self.halt else None,
+            "intent": facts.intent.to_json() if facts.intent else None,
+            "members": [_member(member, facts.stream) for member in facts.members],
+        }
+
+    def _config(self) -> dict[str, Any]:
+        revision, told = self.facts.revision, self.told
+        refusal = self.facts.config()[1] or (told.config_refusal if told else "")
+        return {
+            "revision": revision.revision if revision else None,
+            "in_force": told.config_revision if told and told.reached else None,
+            "applied_at": revision.applied_at if revision else None,
+            "applied_by": revision.applied_by if revision else None,
+            "comment": revision.comment if revision else None,
+            "refusal": refusal or None,
+        }
+
+
+def _leader(leader: Leader | None, told: LeaderStatus | None) -> dict[str, Any] | None:
+    if leader is None:
+        return None
+    return {
+        "member": leader.member,
+        "epoch": leader.epoch,
+        "since": leader.since,
+        "address": leader.address or None,
+        "reached": bool(told and told.reached),
+        "degraded": dict(told.degraded) if told else {},
+    }
+
+
+def _member(member: Member, stream: str) -> dict[str, Any]:
+    status = member.streams[stream]
+    return {
+        "id": member.id,
+        "role": status.role,
+        "epoch": status.epoch,
+        "detail": status.detail,
+        "address": member.address or None,
+        "version": member.version,
+        "host": member.host,
+        "pid": member.pid,
+        "started_at": member.started_at,
+    }
