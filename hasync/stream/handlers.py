@@ -18,6 +18,7 @@ from hasync.model.change import Column, Kind, Operation, Row, Table
 from hasync.model.command import ALLOWED, Command
 from hasync.model.names import nearest
 from hasync.model.rule import RESERVED_PREFIX
+from hasync.stream.writes import keys_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -198,15 +199,14 @@ def commands_of(address: str, handler: Handler, table: Table, changes: Sequence[
 
 def _junk(command: object) -> str:
     """Say what is wrong with something a handler returned; empty for a command."""
-    if not isinstance(command, tuple) or not all(isinstance(part, bytes) for part in command):
+    if not isinstance(command, tuple) or {*map(type, command)} - {bytes}:
         return f"it returned a {type(command).__name__} among its commands"
     trait = ALLOWED.get(command[0]) if command else None
     if trait is None:
         return "it returned a command that a stream may not use"
     if len(command) - 1 < trait.least_arguments:
         return f"it returned {command[0].decode()} with too few arguments"
-    keys = command[1:] if command[0] in (b"DEL", b"UNLINK") else command[1:2]
-    if any(key.startswith(RESERVED_PREFIX) for key in keys):
+    if any(key.startswith(RESERVED_PREFIX) for key in keys_of(command)):
         return f"it returned {command[0].decode()} for a key of hasync itself"
     return ""
 

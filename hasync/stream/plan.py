@@ -7,7 +7,7 @@ from itertools import combinations
 from hasync.errors import Fatal
 from hasync.model.change import Operation, RowChanges
 from hasync.stream.steps import DeleteStep, HandlerStep, Step
-from hasync.stream.writes import WriteSet
+from hasync.stream.writes import WriteSet, keys_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,11 +30,11 @@ class TablePlan:
         steps = self.steps[changes.operation]
         if not steps:
             return
-        if not self.by_row or len(steps) == 1:
+        if len(steps) == 1:
             _run(steps, changes, slice(None), writes)
-            return
-        for number in range(changes.rows):
-            _run(steps, changes, slice(number, number + 1), writes)
+        elif self.by_row or not _run_beside_handler(steps, changes, writes):
+            for number in range(changes.rows):
+                _run(steps, changes, slice(number, number + 1), writes)
 
 
 def _run(steps: Sequence[Step], changes: RowChanges, rows: slice, writes: WriteSet) -> None:
@@ -48,14 +48,36 @@ def _run(steps: Sequence[Step], changes: RowChanges, rows: slice, writes: WriteS
             step.delete(before, writes)
 
 
+def _run_beside_handler(steps: Sequence[Step], changes: RowChanges, writes: WriteSet) -> bool:
+    """Run all steps on the whole event, unless the handler's keys could be those of another rule; say whether it did.
+
+    What keys a handler writes is only known once it has been asked. If they may meet
+    others, it is asked again, row by row; it is a pure function, so it may be.
+    """
+    handlers = [step for step in steps if isinstance(step, HandlerStep)]
+    others = [step for step in steps if not isinstance(step, HandlerStep)]
+    taken = tuple(prefix for step in others for prefix in step.prefixes)
+    commands = [command for step in handlers for command in step.commands(changes)]
+    if any(key.startswith(taken) for command in commands for key in keys_of(command)):
+        return False
+    _run(others, changes, slice(None), writes)
+    for command in commands:
+        writes.command(command)
+    return True
+
+
 def may_meet(steps: Iterable[Step]) -> bool:
-    """Whether two of the rules might write the same key, as far as the literal beginnings of keys tell."""
+    """Whether two of the rules might write the same key, as far as the literal beginnings of keys tell.
+
+    One handler is left out: its keys are looked at when they are known.
+    """
     return any(_may_meet(one, other) for one, other in combinations(steps, 2))
 
 
 def _may_meet(one: Step, other: Step) -> bool:
-    if isinstance(one, HandlerStep) or isinstance(other, HandlerStep):
-        return True
+    handlers = isinstance(one, HandlerStep) + isinstance(other, HandlerStep)
+    if handlers:
+        return handlers == 2
     if isinstance(one, DeleteStep) and isinstance(other, DeleteStep):
         return False  # deletes commute
     return any(a.startswith(b) or b.startswith(a) for a in one.prefixes for b in other.prefixes)

@@ -4,12 +4,13 @@ A step takes whole lists of row tuples, in the binlog's order. The semantics, im
 image, stand in docs/configuration.md; each class repeats its part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol, Self
 
-from hasync.model.change import Operation, Row, Table, Value
+from hasync.model.change import Operation, Row, RowChanges, Table, Value
+from hasync.model.command import Command
 from hasync.model.rule import RESERVED_PREFIX
 from hasync.stream.handlers import NO_IMAGE, Handler, Layout, RowChange, RowImage, commands_of
 from hasync.stream.template import Render
@@ -236,20 +237,37 @@ class HandlerStep:
         self._before, self._after = layouts
         self._changed = changed
 
+    def commands(self, changes: RowChanges) -> list[Command]:
+        """Ask the handler about these rows. Raises HandlerFailed."""
+        if changes.operation is Operation.INSERT:
+            return self._inserted(changes.after)
+        if changes.operation is Operation.UPDATE:
+            return self._updated(changes.before, changes.after)
+        return self._deleted(changes.before)
+
     def insert(self, after: Rows, writes: WriteSet) -> None:
         """Apply inserted rows."""
-        self._call([self._change(Operation.INSERT, None, new) for new in after], writes)
+        _add(self._inserted(after), writes)
 
     def update(self, before: Rows, after: Rows, writes: WriteSet) -> None:
         """Apply updated rows."""
-        if self._changed:
-            before, after = self._changed.pick(before, after)
-        pairs = zip(before, after, strict=True)
-        self._call([self._change(Operation.UPDATE, old, new) for old, new in pairs], writes)
+        _add(self._updated(before, after), writes)
 
     def delete(self, before: Rows, writes: WriteSet) -> None:
         """Apply deleted rows."""
-        self._call([self._change(Operation.DELETE, old, None) for old in before], writes)
+        _add(self._deleted(before), writes)
+
+    def _inserted(self, after: Rows) -> list[Command]:
+        return self._call([self._change(Operation.INSERT, None, new) for new in after])
+
+    def _updated(self, before: Rows, after: Rows) -> list[Command]:
+        if self._changed:
+            before, after = self._changed.pick(before, after)
+        pairs = zip(before, after, strict=True)
+        return self._call([self._change(Operation.UPDATE, old, new) for old, new in pairs])
+
+    def _deleted(self, before: Rows) -> list[Command]:
+        return self._call([self._change(Operation.DELETE, old, None) for old in before])
 
     def _change(self, operation: Operation, old: Row | None, new: Row | None) -> RowChange:
         return RowChange(
@@ -260,8 +278,10 @@ class HandlerStep:
             new=NO_IMAGE if new is None else RowImage(self._after, new),
         )
 
-    def _call(self, changes: Sequence[RowChange], writes: WriteSet) -> None:
-        if not changes:
-            return
-        for command in commands_of(self._address, self._handler, self._table, changes):
-            writes.command(command)
+    def _call(self, changes: Sequence[RowChange]) -> list[Command]:
+        return commands_of(self._address, self._handler, self._table, changes) if changes else []
+
+
+def _add(commands: Iterable[Command], writes: WriteSet) -> None:
+    for command in commands:
+        writes.command(command)

@@ -180,6 +180,11 @@ def _is_lifetime(text: bytes) -> bool:
     return text.isdigit() and len(text) < 16 and int(text) > 0
 
 
+def keys_of(command: Command) -> tuple[bytes, ...]:
+    """Return the keys that a command touches."""
+    return command[1:] if command[0] in (b"DEL", b"UNLINK") else command[1:2]
+
+
 def bytes_of(commands: Iterable[Command]) -> int:
     """Return the size of all arguments, without the protocol's framing."""
     return sum(map(len, chain.from_iterable(commands)))

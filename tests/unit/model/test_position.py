@@ -46,7 +46,8 @@ def test_positions_order_by_file_number_then_offset_then_rows() -> None:
         at("binlog.999999", 4),
         at("binlog.1000000", 4),
     ]
-    assert sorted(reversed(ordered), key=Position.order) == ordered
+    backwards = list(reversed(ordered))
+    assert sorted(backwards, key=Position.order) == ordered
 
 
 @given(POSITIONS, POSITIONS)

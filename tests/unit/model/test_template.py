@@ -65,7 +65,7 @@ def test_references_name_image_and_column() -> None:
         Reference(Image.OLD, "name"),
         Reference(Image.NEW, "name"),
     )
-    assert (template.prefix, template.images) == (b"u:", {Image.ROW, Image.OLD, Image.NEW})
+    assert (template.prefix, template.images) == (b"u:", frozenset(Image))
     assert str(template) == "u:{Tenant}:{old.Name}:{new.Name}"
 
 

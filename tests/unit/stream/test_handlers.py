@@ -37,7 +37,12 @@ def test_handler_turns_rows_into_commands_of_the_batch() -> None:
 def test_handler_sees_both_images_as_python_values() -> None:
     """Typed by the column's kind, looked up without regard to case."""
     seen: list[RowChange] = []
-    stream = with_handler(lambda changes: seen.extend(changes) or [])
+
+    def handler(changes: Iterable[RowChange]) -> list[Command]:
+        seen.extend(changes)
+        return []
+
+    stream = with_handler(handler)
     commands(stream.insert(ROW), stream.update((ROW, {**ROW, "price": None})), stream.delete(ROW))
     inserted, updated, removed = seen
     assert (inserted.schema, inserted.table, inserted.operation) == ("app", "t", Operation.INSERT)
@@ -45,7 +50,8 @@ def test_handler_sees_both_images_as_python_values() -> None:
     assert dict(inserted.old) == dict(removed.new) == {}
     assert (updated.old["PRICE"], updated.new["price"]) == (Decimal("4.50"), None)
     assert removed.old["name"] == removed.row["Name"] == "sec\u00fcret"
-    assert "NAME" in updated.old and "nam" not in updated.old
+    assert "NAME" in updated.old
+    assert "nam" not in updated.old
     assert len(updated.new) == 4
 
 
@@ -68,9 +74,12 @@ def test_value_of_each_kind(kind: Kind, text: bytes, value: object) -> None:
     """What SELECT shows, as Python means it."""
     seen: list[Any] = []
     layout = table("app.t", "v", v=kind)
-    stream = Stream(
-        TABLES, layout, {"acme:h": lambda changes: [seen.append(change.new["v"]) for change in changes][:0]}
-    )
+
+    def handler(changes: Iterable[RowChange]) -> list[Command]:
+        seen.extend(change.new["v"] for change in changes)
+        return []
+
+    stream = Stream(TABLES, layout, {"acme:h": handler})
     commands(stream.insert({"v": text}))
     assert seen == [value]
     assert type(seen[0]) is type(value)
@@ -103,7 +112,12 @@ def test_handler_honours_on_and_when_changed() -> None:
     """Rows that do not count never reach it, and without any it is not called."""
     calls: list[int] = []
     options = '  app.t:\n    - {handler: "acme:h", on: [update], when_changed: [price]}\n'
-    stream = with_handler(lambda changes: calls.append(len(list(changes))) or [], options)
+
+    def handler(changes: Iterable[RowChange]) -> list[Command]:
+        calls.append(len(list(changes)))
+        return []
+
+    stream = with_handler(handler, options)
     cheaper = {**ROW, "price": "1.00"}
     commands(
         stream.insert(ROW), stream.update((ROW, ROW)), stream.update((ROW, ROW), (ROW, cheaper)), stream.delete(ROW)
@@ -111,18 +125,26 @@ def test_handler_honours_on_and_when_changed() -> None:
     assert calls == [1]
 
 
-def test_handler_beside_other_rules_sees_row_by_row() -> None:
+BESIDE = '  app.t:\n    - {set: {key: "k:{price}", value: "x"}}\n    - {handler: "acme:h"}\n'
+
+
+def test_handler_that_meets_another_rule_sees_row_by_row() -> None:
     """So that the last write of a key is the one of the document's order."""
-    stream = with_handler(
-        lambda changes: [command("DEL", f"k:{change.row['id']}") for change in changes],
-        '  app.t:\n    - {set: {key: "k:{price}", value: "x"}}\n    - {handler: "acme:h"}\n',
-    )
+    stream = with_handler(lambda changes: [command("DEL", "j", f"k:{change.row['id']}") for change in changes], BESIDE)
     first, second = {**ROW, "id": 1, "price": 2}, {**ROW, "id": 3, "price": 1}
     assert sorted(commands(stream.insert(first, second))) == [
         (b"SET", b"k:1", b"x"),
         (b"SET", b"k:2", b"x"),
-        (b"UNLINK", b"k:3"),
+        (b"UNLINK", b"j", b"k:3"),
     ]
+
+
+def test_handler_with_keys_of_its_own_sees_all_rows_of_an_event() -> None:
+    """It may then sum up, whatever rules stand beside it."""
+    stream = with_handler(lambda changes: [command("INCRBY", "sum", len(list(changes)))], BESIDE)
+    rows = [{**ROW, "id": number, "price": number} for number in range(3)]
+    assert (b"INCRBY", b"sum", b"3") in commands(stream.insert(*rows))
+    assert len(commands(stream.insert(*rows))) == 4
 
 
 def _raises(changes: Iterable[RowChange]) -> list[Command]:
@@ -187,7 +209,12 @@ def test_value_that_is_not_of_its_kind_is_named_by_column() -> None:
 def test_row_image_does_not_show_values_when_printed() -> None:
     """A handler that logs its row must not leak it by accident."""
     seen: list[str] = []
-    commands(with_handler(lambda changes: [seen.append(repr(c)) for c in changes][:0]).insert(ROW))
+
+    def handler(changes: Iterable[RowChange]) -> list[Command]:
+        seen.extend(map(repr, changes))
+        return []
+
+    commands(with_handler(handler).insert(ROW))
     assert "4.50" not in seen[0]
     assert "app.t: id, Name, price, tags" in seen[0]
 
@@ -216,7 +243,7 @@ def test_handler_is_loaded_by_its_address(acme: ModuleType) -> None:
         ("acme_handlers:on_audits", "has no 'on_audits'; did you mean 'on_audit'"),
         ("acme_handlers:LIMIT", "not a function but of type int"),
         ("acme_handlers:Audit", "not a function but of type type"),
-        ("tests.unit.stream.broken_handler:handle", "raised ZeroDivisionError"),
+        ("tests.unit.stream.unimportable:handle", "raised ZeroDivisionError"),
     ],
 )
 def test_handler_that_cannot_be_loaded_is_a_config_problem(address: str, why: str) -> None:

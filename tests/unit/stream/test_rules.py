@@ -106,10 +106,8 @@ def test_set_on_delete_only_deletes() -> None:
     ("change", "runs"),
     [({"c": "new"}, False), ({"a": "new"}, True), ({"id": 2}, True), ({"b": "new"}, False)],
 )
-def test_when_changed_lets_update_through_for_its_columns_and_the_keys(
-    change: dict[str, object], *, runs: bool
-) -> None:
-    """A is listed, id is in the key; b is only in the value and c nowhere."""
+def test_when_changed_admits_updates_of_its_columns_and_of_the_key(change: dict[str, object], *, runs: bool) -> None:
+    """Column a is listed, id is in the key; b is only in the value and c nowhere."""
     stream = one('{when_changed: [a], set: {key: "k:{id}", value: "{b}"}}')
     assert bool(commands(stream.update((ROW, {**ROW, **change})))) is runs
     assert commands(stream.insert(ROW)) == [(b"SET", b"k:1", b"y")]
