@@ -63,10 +63,10 @@ class ClusterObserver(Protocol):
     """Where the cluster adapter reports to; metrics and logs. Must not block and must not raise."""
 
     def session_event(self, event: SessionEvent) -> None:
-        """Note a change of the session. Called from: kazoo's connection thread, so only count."""
+        """Note a change of the session. Called from: the session's own thread, so a little later."""
 
     def request(self, operation: str, seconds: float, outcome: str) -> None:
-        """Note one request. ``outcome``: ``ok``, ``conflict``, or the failure's name. The requesting thread calls it."""
+        """Note one request; ``outcome``: ``ok``, ``conflict`` or a failure's name. The requesting thread calls it."""
 
 
 class SilentObserver:

@@ -1,6 +1,7 @@
 """The session with ZooKeeper: bounded requests, a deadline of its own, and a number that tells sessions apart."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -62,9 +63,11 @@ class ZooKeeperSession:
         self._subscribers: tuple[threading.Event, ...] = ()
         self._granted_s = session_timeout_s
         self._confirmed_until = NEVER
+        self._next_probe = NEVER
         self._generation = 0
         self._failure: CoordinationRefused | None = None
         self._last_failure = ""
+        self._events: deque[SessionEvent] = deque()
         self._stopping = threading.Event()
         self._changed = threading.Event()
         self._pulse = threading.Thread(target=self._keep_confirming, name="hasync-session", daemon=True)
@@ -72,7 +75,7 @@ class ZooKeeperSession:
         self._client = self._new_client(resume)
 
     def _new_client(self, resume: SessionCredential | None = None) -> PromptClient:
-        """Make a client. Its callbacks are told apart from those of a client it replaced."""
+        """Make a client. Its callbacks are told apart from those of any other client of this session."""
         client = PromptClient(
             hosts=",".join(self.hosts),
             timeout=self._asked_s,
@@ -124,7 +127,9 @@ class ZooKeeperSession:
         """
         self._stopping.set()
         self._changed.set()
-        return self._discard(self._client, timeout_s)
+        closed = self._discard(self._client, timeout_s)
+        self._report()
+        return closed
 
     def restart(self) -> None:
         """Give this session up and open a new one: the last resort to get rid of its ephemeral nodes (K7).
@@ -136,7 +141,7 @@ class ZooKeeperSession:
             old, self._client = self._client, self._new_client()
             self._generation += 1
             self._confirmed_until = NEVER
-        self._observer.session_event(SessionEvent.RESTARTED)
+        self._events.append(SessionEvent.RESTARTED)
         self._discard(old, 0.0)
         self._client.start_async()
         self._wake_subscribers()
@@ -263,6 +268,7 @@ class ZooKeeperSession:
     def _state_changed(self, client: PromptClient, state: str) -> None:
         """Stamp and wake, nothing else: a listener that blocks stops pings and reconnects (K1).
 
+        Not even the observer is called here, it is told by :meth:`_report`.
         Called from: kazoo's connection thread.
         """
         if client is not self._client:
@@ -272,7 +278,7 @@ class ZooKeeperSession:
         )
         if event is SessionEvent.LOST:
             event = self._session_lost(client)
-        self._observer.session_event(event)
+        self._events.append(event)
         self._wake_subscribers()
 
     def _session_lost(self, client: PromptClient) -> SessionEvent:
@@ -317,9 +323,17 @@ class ZooKeeperSession:
         """Ask the ensemble's leader every third of the timeout. Runs in: the session's own thread."""
         while not self._stopping.is_set():
             self._changed.clear()
+            self._report()
             if self.connected:
                 self._ask_leader()
+            else:
+                self._suspect_amnesia()
             self._clock.wait(self._changed, self.timeout_s / 3)
+
+    def _report(self) -> None:
+        """Tell the observer what happened since. Called from: the session's own thread, and at the end."""
+        while self._events:
+            self._observer.session_event(self._events.popleft())
 
     def _ask_leader(self) -> None:
         started, generation = self._clock.monotonic(), self._generation
@@ -328,6 +342,35 @@ class ZooKeeperSession:
         except (CoordinationUnavailable, CoordinationRefused):
             return  # the observer has counted it; the deadline stays where it was and says the rest
         self._confirm(started, generation)
+
+    def _suspect_amnesia(self) -> None:
+        """Give the session up when ZooKeeper answers everybody but us.
+
+        A ZooKeeper that was wiped or restored from an older backup turns away every client
+        that has seen a newer transaction, in silence and for ever. From here that looks
+        like an outage, and through an outage the session must be kept. So after two
+        timeouts a client without a past asks; if it is let in while ours is not for one
+        more timeout, the session is dead at the ensemble in any case.
+        """
+        now, generation = self._clock.monotonic(), self._generation
+        if self._confirmed_until == NEVER or now < max(self._next_probe, self._confirmed_until + 2 * self.timeout_s):
+            return
+        self._next_probe = now + 2 * self.timeout_s
+        probe = self._new_client()
+        try:
+            if probe.start_async().wait(self.timeout_s / 3) and not self._back_within(self.timeout_s, generation):
+                self.restart()
+        finally:
+            self._discard(probe, 0.0)
+
+    def _back_within(self, timeout_s: float, generation: int) -> bool:
+        """Wait for a connection; True also when there is no use in waiting on."""
+        event = threading.Event()
+        self.subscribe(event)
+        if not self.connected:
+            self._clock.wait(event, timeout_s)
+        self.unsubscribe(event)
+        return self.connected or self._stopping.is_set() or self._generation != generation
 
 
 def _close(client: PromptClient) -> None:

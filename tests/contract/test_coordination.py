@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+
 from hasync.coordination import RevisionConflict, StoredPosition
 from hasync.errors import ConfigInvalid, CoordinationRefused, CoordinationUnavailable, EndReason, TermEnded
 from hasync.model.cluster import Halt, Intent, IntentKind, Leader, Leadership, Member, StreamStatus, TermRecord
 from hasync.model.position import Flavor, Position
 from hasync.model.state import Acknowledged
-
 from testbed import wait_until
 from tests.contract.worlds import FakeWorld, Party, RealWorld, World
-from tests.zookeepers import zookeeper  # noqa: F401 - a fixture
 
 STREAM = "orders"
 TIMEOUT_S = 10.0

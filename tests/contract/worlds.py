@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from kazoo.client import KazooClient
+from kazoo.exceptions import OperationTimeoutError
+
 from hasync.clock import SystemClock
 from hasync.cluster.assembly import stream_coordination
 from hasync.cluster.configs import StreamList
@@ -10,9 +13,6 @@ from hasync.cluster.members import MemberList
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
 from hasync.coordination import Members, Session, StreamCatalog, StreamCoordination
-from kazoo.client import KazooClient
-from kazoo.exceptions import OperationTimeoutError
-
 from testbed import Proxy, ZooKeeper, wait_until
 from tests.fakes.coordination import FakeCluster, FakeMember
 

@@ -1,0 +1,5 @@
+"""Fixtures of this folder."""
+
+from tests.zookeepers import zookeeper
+
+__all__ = ["zookeeper"]
