@@ -47,6 +47,7 @@ class Place:
             "HASYNC_STREAMS": STREAM,
             "HASYNC_ZOOKEEPER__HOSTS": self.zookeeper,
             "HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
+            "HASYNC_REDIS_TIMEOUT_S": str(SESSION_TIMEOUT_S / 2),  # must be less than the session's
             "HASYNC_LOG__FORMAT": "json",
         }
 
@@ -178,7 +179,7 @@ def apply_config(place: Place, directory: Path) -> None:
     path = directory / f"{STREAM}.yaml"
     path.write_text(place.stream_config(), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "hasync", "config", "apply", STREAM, str(path)],
+        [sys.executable, "-m", "hasync", "config", "apply", "--stream", STREAM, str(path)],
         env=place.environment(),
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
@@ -190,5 +191,5 @@ def apply_config(place: Place, directory: Path) -> None:
     )
     if done.returncode != 0:
         (directory / "config-apply.log").write_text(done.stdout, encoding="utf-8")
-        last = (done.stdout.strip().splitlines() or ["no word"])[-1]
-        raise DemoFailed(f"'hasync config apply' ended with exit code {done.returncode}: {last}")
+        first = (done.stdout.strip().splitlines() or ["no word"])[0]
+        raise DemoFailed(f"'hasync config apply' ended with exit code {done.returncode}: {first}")

@@ -82,7 +82,8 @@ class Client:
         """Wait for the last transaction and hang up; the stop event must be set."""
         if self._thread.is_alive():
             self._thread.join(timeout=10)
-        self._connection.close()
+        if self._connection.open:
+            self._connection.close()
 
     def _seed(self, keys: Iterable[str]) -> None:
         seed(self._connection, self._cache, keys)
