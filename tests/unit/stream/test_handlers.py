@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -251,3 +252,20 @@ def test_handler_that_cannot_be_loaded_is_a_config_problem(address: str, why: st
     with pytest.raises(ConfigInvalid, match=why) as caught:
         Rules(config(f'  app.t:\n    - {{handler: "{address}"}}\n'))
     assert len(caught.value.problems) == 1
+
+
+def test_handler_of_the_documentation_counts_orders() -> None:
+    """The example runs as it stands there."""
+    text = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    example = (
+        text.split("```python\n")[1].split("```")[0].replace("from hasync import", "from hasync.stream.handlers import")
+    )
+    names: dict[str, Any] = {}
+    exec(example.replace("command, ", ""), {"command": command}, names)  # noqa: S102 - our own documentation
+    layout = table("app.orders", "user_id", "amount", user_id=Kind.INTEGER, amount=Kind.INTEGER)
+    tables = '  app.orders:\n    - {handler: "acme:h"}\n'
+    stream = Stream(tables, layout, {"acme:h": names["on_order"]})
+    assert commands(stream.update(({"user_id": 1, "amount": 5}, {"user_id": 2, "amount": 7}))) == [
+        (b"INCRBY", b"spent:1", b"-5"),
+        (b"INCRBY", b"spent:2", b"7"),
+    ]
