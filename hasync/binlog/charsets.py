@@ -5,6 +5,7 @@ set is asked of the server, since MariaDB numbers many of its own.
 """
 
 import codecs
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,6 +48,9 @@ _SINGLE_BYTE = {
     "koi8u": "koi8_u",
     "tis620": "tis_620",
 }
+
+_STORED, _DEFLATED = 0, 8
+_BARE = 8
 
 Decode = Callable[[bytes], str]
 
@@ -98,6 +102,37 @@ def decode_text(data: bytes, at: int, size: int, arg: Transcoder) -> bytes:
     if arg.ascii_safe and raw.isascii():
         return raw
     return arg.decode(raw).encode()
+
+
+def decode_compressed(data: bytes, at: int, size: int, arg: Transcoder | None) -> bytes:
+    """MariaDB's COMPRESSED columns: a byte of method, flags and width, the original length, deflated bytes.
+
+    Raises ValueError when the content does not inflate to its length.
+    """
+    if not size:
+        return b""
+    header = data[at]
+    width = header & 7
+    packed = data[at + 1 + width : at + size]
+    if header >> 4 == _STORED:
+        raw = data[at + 1 : at + size]
+    elif header >> 4 == _DEFLATED:
+        raw = inflate(packed, int.from_bytes(data[at + 1 : at + 1 + width], "big"), bare=bool(header & _BARE))
+    else:
+        raise ValueError(f"compression method {header >> 4} is not known")
+    return decode_text(raw, 0, len(raw), arg) if arg is not None else raw
+
+
+def inflate(packed: bytes, size: int, *, bare: bool) -> bytes:
+    """Inflate exactly ``size`` bytes; ``bare``: without zlib's header. Raises ValueError."""
+    engine = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS)
+    try:
+        raw = engine.decompress(packed, size + 1)
+    except zlib.error as damaged:
+        raise ValueError(f"compressed value is damaged: {damaged}") from damaged
+    if len(raw) != size:
+        raise ValueError("compressed value has another length than it says")
+    return raw
 
 
 def decode_bytes(data: bytes, at: int, size: int, _arg: object) -> bytes:

@@ -7,11 +7,13 @@ wanted one whose rows cannot be read exactly always does.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hasync.binlog.addresses import Catalog, ambiguous, recognise
 from hasync.binlog.rows import ColumnPlan, Columns, RowImages, count_rows, read_rows
-from hasync.binlog.tablemap import TableMap, parse
+from hasync.binlog.tablemap import ColumnLayout, TableMap, parse
 from hasync.binlog.types import Extent, UnsupportedTypeError, decoding, extent
 from hasync.errors import Fatal, SourceRefused
 from hasync.model.change import Column, Interest, Kind, Operation, RowChanges, Selection, Table
+from hasync.model.position import Flavor
 
 METADATA_REMEDY = (
     "SET GLOBAL binlog_row_metadata = 'FULL', also in the session that wrote it; "
@@ -41,6 +43,7 @@ class Layout:
     opaque: str = ""
     selection: Selection | None = None
     asked: bool = False
+    by_catalog: bool = False
     plans: dict[tuple[Operation, bytes], Images] = field(default_factory=dict)
     skips: dict[tuple[Operation, bytes], Extents] = field(default_factory=dict)
 
@@ -53,15 +56,22 @@ class Layout:
 class Layouts:
     """All layouts met, and the one interest that says what of them is wanted."""
 
-    def __init__(self, *, interest: Interest, charsets: Mapping[int, str]) -> None:
+    def __init__(self, *, interest: Interest, charsets: Mapping[int, str], flavor: Flavor, catalog: Catalog) -> None:
         self._interest = interest
         self._charsets = charsets
+        self._flavor = flavor
+        self._catalog = catalog
         self._by_body: dict[bytes, Layout] = {}
 
     def follow(self, interest: Interest) -> None:
         """Ask another interest from now on."""
         self._interest = interest
         self._by_body.clear()
+
+    def redefined(self) -> None:
+        """Forget what the server's catalog said: a table was defined anew."""
+        for body in [body for body, layout in self._by_body.items() if layout.by_catalog]:
+            del self._by_body[body]
 
     def of(self, body: bytes) -> Layout:
         """Return the layout of a TABLE_MAP body (behind table id and flags).
@@ -73,7 +83,7 @@ class Layouts:
         if layout is None:
             if len(self._by_body) >= _MOST_LAYOUTS:
                 self._by_body.clear()
-            layout = self._by_body[body] = self._describe(parse(body, 0, len(body)))
+            layout = self._by_body[body] = self._describe(parse(body, self._flavor))
         if not layout.asked:
             self._select(layout)
         return layout
@@ -89,26 +99,37 @@ class Layouts:
             layout.opaque = str(unknown)
             return layout
         if table_map.named:
-            columns = tuple(
-                Column(column.name, self._kind(table_map, position))
-                for position, column in enumerate(table_map.columns)
-            )
-            layout.table = Table(table_map.schema, table_map.name, columns)
+            layout.table = self._table(table_map)
         return layout
 
-    def _kind(self, table_map: TableMap, position: int) -> Kind:
-        assert table_map.columns is not None  # noqa: S101 - the caller saw them
+    def _table(self, table_map: TableMap) -> Table:
+        columns = tuple(Column(column.name, self._kind(column)) for column in table_map.columns or ())
+        return Table(table_map.schema, table_map.name, columns)
+
+    def _kind(self, column: ColumnLayout) -> Kind:
         try:
-            return decoding(table_map.columns[position], self._charsets).kind
+            return decoding(column, self._charsets).kind
         except UnsupportedTypeError:
             return Kind.BYTES
 
     def _select(self, layout: Layout) -> None:
         if layout.table is not None:
             layout.selection = self._interest.select(layout.table)
+            if layout.selection is not None:
+                self._recognise(layout, {*layout.selection.before, *layout.selection.after})
         elif self._wanted_blindly(layout.map):
             raise _unreadable(layout)
         layout.asked = True
+
+    def _recognise(self, layout: Layout, wanted: set[int]) -> None:
+        """Learn what the wanted columns are that the binlog does not tell apart, and ask again with their kinds."""
+        columns = layout.map.columns or ()
+        unclear = {position for position in wanted if ambiguous(columns[position], self._charsets, self._flavor)}
+        if unclear:
+            layout.by_catalog = True
+            layout.map = recognise(layout.map, unclear, self._catalog)
+            layout.table = self._table(layout.map)
+            layout.selection = self._interest.select(layout.table)
 
     def _wanted_blindly(self, table_map: TableMap) -> bool:
         """Ask for a table whose columns are not known; an interest that misses a column wants the table."""

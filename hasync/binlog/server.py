@@ -88,6 +88,15 @@ class Server:
             )
         return {int(number): str(name) for number, name in rows if number is not None and name is not None}
 
+    def column_types(self, schema: str, table: str) -> dict[str, str]:
+        """Return the declared type of each column of a table as it is now; empty when the account does not see it."""
+        rows = self.rows(
+            "SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+            schema,
+            table,
+        )
+        return {str(name): str(kind).lower() for name, kind in rows}
+
     def files(self) -> list[BinlogFile]:
         """Return the binlog files, oldest first."""
         return [BinlogFile(name=row[0], size_bytes=int(row[1])) for row in self.rows("SHOW BINARY LOGS")]

@@ -1,6 +1,6 @@
 """The source of row changes: finds a server, proves the position on it, and reads its dump."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -112,17 +112,28 @@ class BinlogSource:
         self.host = login.host
         return self._settle(self._stream)
 
-    def _begin(self, login: Login, planned: Plan, charsets: dict[int, str], *, checksum: bool) -> _Stream:
-        assert self._interest is not None  # noqa: S101 - open() set it
+    def _begin(self, login: Login, planned: Plan, charsets: Mapping[int, str], *, checksum: bool) -> _Stream:
         dump = Dump(login, planned.request, server_id=self._server_id, heartbeat_s=self._heartbeat_s, latch=self._latch)
         transactions = Transactions(
             start=planned.position,
             seek=planned.seek,
-            layouts=Layouts(interest=self._interest, charsets=charsets),
+            layouts=self._layouts(login, planned.position.flavor, charsets),
             limits=self._limits,
             checksum=checksum,
         )
         return _Stream(dump, transactions)
+
+    def _layouts(self, login: Login, flavor: Flavor, charsets: Mapping[int, str]) -> Layouts:
+        assert self._interest is not None  # noqa: S101 - open() set it
+
+        def catalog(schema: str, table: str) -> Mapping[str, str]:
+            server = Server(login, self._latch)
+            try:
+                return server.column_types(schema, table)
+            finally:
+                server.close()
+
+        return Layouts(interest=self._interest, charsets=charsets, flavor=flavor, catalog=catalog)
 
     def _settle(self, stream: _Stream) -> Position:
         """Read until it is known where the first transaction begins, or that there is none yet."""

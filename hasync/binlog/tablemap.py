@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from hasync.binlog.frames import lenenc
 from hasync.binlog.types import Code, metadata_bytes
+from hasync.model.position import Flavor
 
 _SIGNEDNESS = 1
 _DEFAULT_CHARSET = 2
@@ -23,10 +24,16 @@ _ENUM_AND_SET_COLUMN_CHARSET = 11
 _NUMERIC = frozenset(
     {Code.TINY, Code.SHORT, Code.INT24, Code.LONG, Code.LONGLONG, Code.NEWDECIMAL, Code.FLOAT, Code.DOUBLE, Code.YEAR}
 )
-_CHARACTER = frozenset(
+_TEXT = frozenset(
     {Code.STRING, Code.VAR_STRING, Code.VARCHAR, Code.BLOB, Code.TINY_BLOB, Code.MEDIUM_BLOB, Code.LONG_BLOB}
     | {Code.VARCHAR_COMPRESSED, Code.BLOB_COMPRESSED}
 )
+
+_CHARACTER = {
+    Flavor.MYSQL: _TEXT | {Code.VECTOR},
+    Flavor.MARIADB: _TEXT | {Code.GEOMETRY},
+}
+"""Columns for which the metadata names a collation; VECTOR and GEOMETRY are BLOBs inside one server only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,8 @@ class TableMap:
 
 @dataclass(slots=True)
 class _Metadata:
+    characters: list[int]
+    members: list[int]
     unsigned: tuple[bool, ...] = ()
     names: tuple[str, ...] = ()
     collations: Mapping[int, int] = field(default_factory=dict)
@@ -78,12 +87,13 @@ class _Metadata:
     enums: tuple[tuple[bytes, ...], ...] = ()
 
 
-def parse(data: bytes, at: int, end: int) -> TableMap:
-    """Parse the body behind table id and flags, ``data[at:end]``.
+def parse(data: bytes, flavor: Flavor) -> TableMap:
+    """Parse the body behind table id and flags.
 
     Raises ValueError when it is cut short or contradicts itself.
     """
-    schema, at = _name(data, at, end)
+    end = len(data)
+    schema, at = _name(data, 0, end)
     name, at = _name(data, at, end)
     width, at = lenenc(data, at)
     codes = data[at : at + width]
@@ -93,7 +103,12 @@ def parse(data: bytes, at: int, end: int) -> TableMap:
         raise ValueError("table map is cut short")
     types, unknown = _types(codes, data[at : at + length])
     optional = data[at + length + (width + 7) // 8 : end]
-    metadata = _metadata(optional, [code for code, _ in types], names_only=bool(unknown))
+    codes_of = [code for code, _ in types]
+    metadata = _Metadata(
+        characters=[i for i, code in enumerate(codes_of) if code in _CHARACTER[flavor]],
+        members=[i for i, code in enumerate(codes_of) if code in (Code.ENUM, Code.SET)],
+    )
+    _read_metadata(metadata, optional, None if unknown else codes_of)
     if metadata.names and len(metadata.names) != width:
         raise ValueError(f"table map names {len(metadata.names)} of {width} columns")
     columns = None if unknown else _columns(types, metadata)
@@ -153,8 +168,8 @@ def _columns(types: list[tuple[int, int]], metadata: _Metadata) -> tuple[ColumnL
     return tuple(columns)
 
 
-def _metadata(data: bytes, codes: list[int], *, names_only: bool) -> _Metadata:
-    found = _Metadata()
+def _read_metadata(found: _Metadata, data: bytes, codes: list[int] | None) -> None:
+    """Read all fields; without ``codes`` (a type is unknown) only the names, which count on nothing else."""
     at = 0
     while at < len(data):
         kind = data[at]
@@ -163,21 +178,18 @@ def _metadata(data: bytes, codes: list[int], *, names_only: bool) -> _Metadata:
             raise ValueError("table map's optional metadata is cut short")
         if kind == _COLUMN_NAME:
             found.names = tuple(text.decode() for text in _strings(data[at : at + length]))
-        elif not names_only:
+        elif codes is not None:
             _read_field(found, kind, data[at : at + length], codes)
         at += length
-    return found
 
 
 def _read_field(found: _Metadata, kind: int, value: bytes, codes: list[int]) -> None:
     if kind == _SIGNEDNESS:
         found.unsigned = _signedness(value, codes)
     elif kind in (_DEFAULT_CHARSET, _COLUMN_CHARSET):
-        characters = [position for position, code in enumerate(codes) if code in _CHARACTER]
-        found.collations = _collations(value, characters, default=kind == _DEFAULT_CHARSET)
+        found.collations = _collations(value, found.characters, default=kind == _DEFAULT_CHARSET)
     elif kind in (_ENUM_AND_SET_DEFAULT_CHARSET, _ENUM_AND_SET_COLUMN_CHARSET):
-        members = [position for position, code in enumerate(codes) if code in (Code.ENUM, Code.SET)]
-        found.member_collations = _collations(value, members, default=kind == _ENUM_AND_SET_DEFAULT_CHARSET)
+        found.member_collations = _collations(value, found.members, default=kind == _ENUM_AND_SET_DEFAULT_CHARSET)
     elif kind == _SET_VALUES:
         found.sets = _members(value)
     elif kind == _ENUM_VALUES:

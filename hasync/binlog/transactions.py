@@ -251,6 +251,7 @@ class Transactions:
         self._state = _INSIDE
 
     def _definition(self, event: Event, what: Meaning) -> None:
+        self._layouts.redefined()
         if what is Meaning.DEFINITION_WITH_ROWS:
             self._enter(event)
         elif self._state != _INSIDE:

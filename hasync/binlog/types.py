@@ -8,12 +8,14 @@ from typing import Any, Protocol
 from hasync.binlog.charsets import (
     BINARY,
     decode_bytes,
+    decode_compressed,
     decode_enum,
     decode_padded,
     decode_set,
     decode_text,
     transcoder,
 )
+from hasync.binlog.identifiers import decode_inet4, decode_inet6, decode_uuid
 from hasync.binlog.jsonb import decode_json
 from hasync.binlog.numbers import (
     decimal_bytes,
@@ -78,6 +80,10 @@ class Code(IntEnum):
     VAR_STRING = 253
     STRING = 254
     GEOMETRY = 255
+    # Ours: BINARY in the binlog, told apart by hasync.binlog.addresses.
+    MARIADB_UUID = 0x100
+    MARIADB_INET6 = 0x101
+    MARIADB_INET4 = 0x102
 
 
 class ColumnLike(Protocol):
@@ -145,6 +151,7 @@ _INTEGERS = frozenset({Code.TINY, Code.SHORT, Code.INT24, Code.LONG, Code.LONGLO
 _BLOBS = frozenset({Code.TINY_BLOB, Code.MEDIUM_BLOB, Code.LONG_BLOB, Code.BLOB})
 _PREFIXED = _BLOBS | {Code.GEOMETRY, Code.JSON, Code.VECTOR, Code.BLOB_COMPRESSED}
 _VARYING = frozenset({Code.VARCHAR, Code.VAR_STRING, Code.VARCHAR_COMPRESSED})
+_COMPRESSED = frozenset({Code.VARCHAR_COMPRESSED, Code.BLOB_COMPRESSED})
 _FRACTIONAL = {Code.TIMESTAMP2: 4, Code.DATETIME2: 5, Code.TIME2: 3}
 _ONE_BYTE_META = _PREFIXED | {Code.FLOAT, Code.DOUBLE} | _FRACTIONAL.keys()
 _TWO_BYTE_META = _VARYING | {Code.STRING, Code.ENUM, Code.SET, Code.NEWDECIMAL, Code.BIT}
@@ -167,6 +174,9 @@ _PLAIN: dict[int, tuple[Decoder, Kind]] = {
     Code.GEOMETRY: (decode_bytes, Kind.BYTES),
     Code.VECTOR: (decode_bytes, Kind.BYTES),
     Code.JSON: (decode_json, Kind.JSON),
+    Code.MARIADB_UUID: (decode_uuid, Kind.TEXT),
+    Code.MARIADB_INET6: (decode_inet6, Kind.TEXT),
+    Code.MARIADB_INET4: (decode_inet4, Kind.TEXT),
 }
 
 
@@ -222,13 +232,15 @@ def decoding(column: ColumnLike, charsets: Mapping[int, str]) -> Decoding:
         return Decoding(decode_decimal, (meta >> 8, meta & 0xFF), Kind.DECIMAL)
     if code in (Code.ENUM, Code.SET):
         return _members(column, charsets)
-    if code in _BLOBS or code in (Code.VARCHAR, Code.VAR_STRING, Code.STRING):
+    if code in _BLOBS or code in _VARYING or code in (Code.STRING, Code.BLOB_COMPRESSED):
         return _text(column, charsets)
     raise UnsupportedTypeError(f"type {_type_name(code)}")
 
 
 def _text(column: ColumnLike, charsets: Mapping[int, str]) -> Decoding:
     charset = _charset(column, charsets)
+    if column.code in _COMPRESSED:
+        return Decoding(decode_compressed, _transcoder(charset), Kind.BYTES if charset == BINARY else Kind.TEXT)
     if charset == BINARY:
         padded = column.code == Code.STRING
         return Decoding(decode_padded if padded else decode_bytes, column.meta, Kind.BYTES)
