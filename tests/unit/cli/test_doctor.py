@@ -1,0 +1,113 @@
+"""``hasync doctor``: what is looked at, and what makes it fail."""
+
+from pathlib import Path
+
+from hasync.errors import CoordinationUnavailable
+from hasync.model.check import Check
+from tests.unit.cli.stage import DOCUMENT, Stage
+
+BAD = Check(name="source.settings", ok=False, detail="binlog_format=STATEMENT", remedy="SET GLOBAL binlog_format=ROW")
+DOUBTFUL = Check(name="redis.persistence", ok=False, warning=True, detail="no AOF", remedy="appendonly yes")
+
+
+def test_healthy_servers_exit_with_0(stage: Stage) -> None:
+    """Every check is a line with its mark."""
+    stage.apply()
+    answer = stage.run("doctor")
+    assert answer.exit_code == 0
+    assert answer.stdout.splitlines() == [
+        "✔ cluster  zookeeper.reachable: connected",
+        "✔ orders  config.valid: 1 table, 1 rule",
+        "✔ orders  source.version: 9.7",
+    ]
+
+
+def test_failed_check_exits_with_1_and_names_the_remedy(stage: Stage) -> None:
+    """The remedy stands below its check."""
+    stage.apply()
+    stage.server_checks = (BAD,)
+    answer = stage.run("doctor")
+    assert answer.exit_code == 1
+    assert "✘ orders  source.settings: binlog_format=STATEMENT" in answer.stdout
+    assert "    → SET GLOBAL binlog_format=ROW" in answer.stdout
+
+
+def test_warning_does_not_fail(stage: Stage) -> None:
+    """What may stay is shown with its own mark and exit code 0."""
+    stage.apply()
+    stage.server_checks = (DOUBTFUL,)
+    answer = stage.run("doctor")
+    assert answer.exit_code == 0
+    assert "! orders  redis.persistence: no AOF" in answer.stdout
+
+
+def test_json_has_every_check(stage: Stage) -> None:
+    """Programs read the same."""
+    stage.apply()
+    stage.server_checks = (BAD, DOUBTFUL)
+    document = stage.json("doctor")
+    assert document["ok"] is False
+    assert [check["name"] for check in document["checks"]][-2:] == ["source.settings", "redis.persistence"]
+    assert document["checks"][-2]["remedy"] == BAD.remedy
+
+
+def test_unreachable_zookeeper_is_a_finding_and_a_document_is_looked_at_all_the_same(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Before the first deployment there may be no ZooKeeper yet, but MySQL and Redis can be checked."""
+    stage.unreachable = CoordinationUnavailable("no ZooKeeper server answered", hint="tried zk-0:2181")
+    file = tmp_path / "orders.yaml"
+    file.write_text(DOCUMENT)
+    answer = stage.run("doctor", "--config", str(file))
+    assert answer.exit_code == 1
+    assert "✘ cluster  zookeeper.reachable: no ZooKeeper server answered" in answer.stdout
+    assert "✔ doctor  source.version: 9.7" in answer.stdout
+
+
+def test_bad_document_is_a_finding_for_each_problem(stage: Stage) -> None:
+    """Servers of a document that is not understood are not looked at."""
+    answer = stage.run("doctor", "--config", "-", typed="version: 1\n")
+    assert answer.exit_code == 1
+    assert answer.stdout.count("✘ doctor  config.valid") >= 2
+    assert "source.version" not in answer.stdout
+
+
+def test_stream_without_config_says_how_to_begin(stage: Stage) -> None:
+    """A stream that instances wait for has to be given a config."""
+    answer = stage.run("doctor")
+    assert answer.exit_code == 1
+    assert "hasync config apply FILE -s orders" in answer.stdout
+
+
+def test_all_streams_are_looked_at_where_none_is_named(stage: Stage) -> None:
+    """Without HASYNC_STREAMS it is those that ZooKeeper knows."""
+    stage.apply()
+    stage.operator.stream("users").configs.put(DOCUMENT, based_on=0, applied_by="ann")
+    answer = stage.run("doctor", environ={"HASYNC_STREAMS": ""})
+    assert "✔ orders  config.valid" in answer.stdout
+    assert "✔ users  config.valid" in answer.stdout
+
+
+def test_doctor_waits_for_a_leader(stage: Stage) -> None:
+    """A deployment is done when somebody leads."""
+    stage.apply()
+    stage.clock.during_wait = lambda: stage.elect("b", epoch=2) if stage.clock.now_s == 0 else None
+    answer = stage.run("doctor", "--wait-leader", "10s")
+    assert answer.exit_code == 0
+    assert "✔ orders  stream.leader: b leads, epoch 2" in answer.stdout
+
+
+def test_doctor_does_not_wait_for_ever(stage: Stage) -> None:
+    """Nobody leads within the time: that is a finding."""
+    stage.apply()
+    answer = stage.run("doctor", "--wait-leader", "2s")
+    assert answer.exit_code == 1
+    assert "✘ orders  stream.leader: orders has a leader: not within 2 s" in answer.stdout
+
+
+def test_unknown_stream_is_an_error(stage: Stage) -> None:
+    """A mistyped name is not looked at as if it were there."""
+    stage.apply()
+    answer = stage.run("doctor", "-s", "oders")
+    assert answer.exit_code == 1
+    assert "did you mean 'orders'?" in answer.stderr

@@ -1,0 +1,114 @@
+"""``hasync pause``, ``resume`` and ``history``."""
+
+from hasync.errors import EndReason
+from hasync.model.cluster import Halt, TermRecord
+from tests.unit.cli.stage import NOW, STREAM, Stage, place
+
+
+def test_pause_keeps_who_wanted_it_and_why(stage: Stage) -> None:
+    """The wish is in ZooKeeper with its author, its time and its reason."""
+    stage.apply()
+    assert stage.run("pause", "--reason", "schema change").exit_code == 0
+    intent = stage.ports.intents.get()
+    assert (intent.by, intent.at, intent.reason) == ("ann@here", NOW, "schema change")
+
+
+def test_pause_waits_until_nobody_leads_or_contends(stage: Stage) -> None:
+    """The leader is given time to step down."""
+    stage.apply()
+    instance, leadership = stage.elect("a")
+    ports = instance.stream(STREAM)
+
+    def step_down() -> None:
+        if stage.clock.now_s > 1:
+            ports.terms.unpublish(leadership)
+            stage.cluster.delete(leadership.lock_path)
+            stage.clock.during_wait = lambda: None
+
+    stage.clock.during_wait = step_down
+    answer = stage.run("pause", "--wait")
+    assert answer.exit_code == 0
+    assert "paused, nobody leads" in answer.stderr
+    assert stage.clock.now_s > 1
+
+
+def test_pause_that_takes_too_long_fails_and_stands(stage: Stage) -> None:
+    """The time is up, but the wish stays."""
+    stage.apply()
+    stage.elect("a")
+    answer = stage.run("pause", "--wait", "--within", "3s")
+    assert answer.exit_code == 1
+    assert "orders is idle: not within 3 s" in answer.stderr
+    assert stage.ports.intents.get() is not None
+
+
+def test_resume_says_what_it_withdrew(stage: Stage) -> None:
+    """Pause and halt are both taken away, and both named."""
+    stage.apply()
+    stage.run("pause", "--reason", "schema change")
+    _, leadership = stage.elect("a")
+    stage.instances["a"].stream(STREAM).halts.put(
+        leadership,
+        Halt(
+            code="handler_failed",
+            reason="boom",
+            hint="",
+            member="a",
+            epoch=1,
+            position=None,
+            config_revision=1,
+            at=NOW,
+        ),
+    )
+    answer = stage.run("resume")
+    assert answer.exit_code == 0
+    assert "pause by ann@here is withdrawn (its reason: schema change)" in answer.stderr
+    assert "halt is cleared (handler_failed: boom)" in answer.stderr
+    assert stage.ports.intents.get() is None
+    assert stage.ports.halts.get() is None
+
+
+def test_resume_of_a_running_stream_changes_nothing(stage: Stage) -> None:
+    """It says so, and is no failure: a script may call it twice."""
+    stage.apply()
+    answer = stage.run("resume")
+    assert answer.exit_code == 0
+    assert "neither paused nor halted" in answer.stderr
+
+
+def test_resume_waits_for_a_leader(stage: Stage) -> None:
+    """It returns with the leader's name."""
+    stage.apply()
+    stage.clock.during_wait = lambda: stage.elect("b", epoch=3) if stage.clock.now_s == 0 else None
+    answer = stage.run("resume", "--wait")
+    assert answer.exit_code == 0
+    assert "b leads, epoch 3" in answer.stderr
+
+
+def test_wait_lives_through_a_zookeeper_that_does_not_answer(stage: Stage) -> None:
+    """A look that fails counts as not yet."""
+    stage.apply()
+
+    def outage() -> None:
+        if stage.clock.now_s == 0:
+            stage.elect("b")
+            stage.operator.session.fail(2)
+
+    stage.clock.during_wait = outage
+    assert stage.run("resume", "--wait").exit_code == 0
+
+
+def test_history_tells_terms_newest_first(stage: Stage) -> None:
+    """A term that said how it ended, one that never did, one that runs."""
+    stage.apply()
+    for epoch, reason in ((1, EndReason.SHUTDOWN), (2, None), (3, None)):
+        instance, leadership = stage.elect("a", epoch=epoch)
+        term = TermRecord(epoch=epoch, member="a", since=NOW, end_reason=reason, begin=place(4), note="new [stream]")
+        instance.stream(STREAM).terms.record(leadership, term)
+        if epoch < 3:
+            instance.session.expire()
+    assert [term["ended"] for term in stage.json("history")] == ["running", "without a word", "shutdown"]
+    lines = stage.run("history", "-n", "1").stdout.splitlines()
+    assert len(lines) == 2
+    assert "binlog.000001:4" in lines[1]
+    assert "new [stream]" in lines[1]

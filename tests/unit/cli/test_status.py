@@ -1,0 +1,276 @@
+"""``hasync status``: what counts as degraded, and how it is shown."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+import yaml
+
+from hasync.cli.leaderstatus import LeaderStatus, ask_leader
+from hasync.model.cluster import Halt, Intent, IntentKind, Leadership
+from tests.unit.cli.stage import DOCUMENT, NOW, OTHER, STREAM, Stage, acknowledged
+
+
+class AdminPort:
+    """A leader's admin port that says what a test wants."""
+
+    def __init__(self) -> None:
+        self.stream: dict[str, Any] = {"state": "leader", "lag_seconds": 0.25, "config_revision": 1, "degraded": {}}
+        self.raw: bytes | None = None
+        self.code = 200
+        said = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = said.raw if said.raw is not None else json.dumps({"streams": {STREAM: said.stream}}).encode()
+                self.send_response(said.code)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def port() -> Iterator[AdminPort]:
+    """A leader's admin port."""
+    port = AdminPort()
+    thread = threading.Thread(target=port.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield port
+    port.server.shutdown()
+    port.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def leadership(stage: Stage, port: AdminPort) -> Leadership:
+    """A healthy stream: a leads, b stands by."""
+    stage.apply()
+    stage.acknowledge(acknowledged(seq=7, pos=400))
+    _, leadership = stage.elect("a", address=port.address, epoch=2)
+    stage.show("b", "standby")
+    return leadership
+
+
+def halt(revision: int) -> Halt:
+    """Return a halt under a config revision."""
+    return Halt(
+        code="sink_refused",
+        reason="WRONGTYPE",
+        hint="remove the key",
+        member="a",
+        epoch=2,
+        position=None,
+        config_revision=revision,
+        at=NOW,
+    )
+
+
+@pytest.mark.usefixtures("leadership")
+def test_healthy_stream_exits_with_0(stage: Stage) -> None:
+    """Leader, epoch, position, lag and members are there, as data."""
+    answer = stage.run("status", "-o", "json")
+    assert answer.exit_code == 0
+    (stream,) = json.loads(answer.stdout)["streams"]
+    assert stream["state"] == "ok"
+    assert stream["problems"] == stream["warnings"] == []
+    assert (stream["leader"]["member"], stream["leader"]["epoch"], stream["leader"]["reached"]) == ("a", 2, True)
+    assert stream["lag_seconds"] == 0.25
+    assert stream["acknowledged"]["position"]["pos"] == 400
+    assert stream["config"]["revision"] == stream["config"]["in_force"] == 1
+    assert [(member["id"], member["role"]) for member in stream["members"]] == [("a", "leader"), ("b", "standby")]
+
+
+@pytest.mark.usefixtures("leadership")
+def test_table_shows_the_same_without_colours(stage: Stage) -> None:
+    """A pipe gets plain lines that are not broken."""
+    answer = stage.run("status")
+    assert "\x1b" not in answer.stdout
+    assert "a (epoch 2)" in answer.stdout
+    assert "binlog.000001:400 (batch 7, acknowledged 1.0s ago)" in answer.stdout
+    assert "0.2s" in answer.stdout
+    assert "(1m 00s)" in answer.stdout
+
+
+@pytest.mark.usefixtures("leadership")
+def test_yaml_is_the_same_document(stage: Stage) -> None:
+    """``-o yaml`` and ``-o json`` say the same."""
+    assert yaml.safe_load(stage.run("status", "-o", "yaml").stdout) == stage.json("status")
+
+
+def test_stream_without_leader_is_degraded(stage: Stage) -> None:
+    """Nobody leads and nobody contends: exit code 3."""
+    stage.apply()
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert "✘ no leader, and no instance contends" in answer.stdout
+
+
+def test_paused_stream_is_degraded_and_says_who_paused_it(stage: Stage) -> None:
+    """Nothing reaches Redis while it is paused, whoever wanted that."""
+    stage.apply()
+    stage.ports.intents.put(Intent(kind=IntentKind.PAUSE, by="bob@desk", at=NOW, reason="schema change"))
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert "no leader: paused by bob@desk (schema change)" in answer.stdout
+
+
+def test_disabled_stream_is_not_degraded(stage: Stage) -> None:
+    """A config that says ``enabled: false`` wants no leader."""
+    stage.apply(DOCUMENT + "enabled: false\n")
+    answer = stage.run("status")
+    assert answer.exit_code == 0
+    assert "enabled: false" in answer.stdout
+
+
+def test_halt_is_told_with_its_remedy(stage: Stage, leadership: Leadership) -> None:
+    """Code, reason and hint are those of the instance that halted."""
+    stage.instances["a"].stream(STREAM).halts.put(leadership, halt(revision=1))
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert "halted by a: sink_refused: WRONGTYPE (remove the key); then 'hasync resume'" in answer.stdout
+
+
+def test_halt_of_an_older_config_is_over(stage: Stage, leadership: Leadership, port: AdminPort) -> None:
+    """Another revision lifts a halt, so it is not shown any more."""
+    stage.instances["a"].stream(STREAM).halts.put(leadership, halt(revision=1))
+    stage.apply(OTHER)
+    port.stream["config_revision"] = 2
+    assert stage.run("status").exit_code == 0
+
+
+def test_halt_that_an_instance_still_obeys_is_shown(stage: Stage, leadership: Leadership) -> None:
+    """A revision that instances refuse does not lift the halt, though its number is another."""
+    stage.instances["a"].stream(STREAM).halts.put(leadership, halt(revision=1))
+    stage.apply(OTHER)
+    stage.show("b", "halted", detail="sink_refused: WRONGTYPE")
+    assert "halted by a" in stage.run("status").stdout
+
+
+@pytest.mark.usefixtures("leadership")
+def test_config_that_is_none_is_degraded(stage: Stage) -> None:
+    """A document that got into ZooKeeper by another road is named with its problems."""
+    stage.apply("version: 1\n")
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert "revision 2 is refused: " in answer.stdout
+
+
+@pytest.mark.usefixtures("leadership")
+def test_config_that_the_leader_refuses_is_degraded(stage: Stage, port: AdminPort) -> None:
+    """A handler that only the instances lack is seen in the leader's own words."""
+    port.stream["config_refusal"] = "no module named acme"
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert "the leader refuses the config and keeps revision 1: no module named acme" in answer.stdout
+
+
+@pytest.mark.usefixtures("leadership")
+def test_degraded_leader_is_told(stage: Stage, port: AdminPort) -> None:
+    """What the leader cannot do now is shown by operation."""
+    port.stream["degraded"] = {"apply": "connection refused"}
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert "degraded: apply: connection refused" in answer.stdout
+
+
+def test_leader_that_cannot_be_asked_is_degraded_and_its_lag_unknown(stage: Stage) -> None:
+    """The lag is ``?``, never a number that nobody said."""
+    stage.apply()
+    stage.elect("a", address="127.0.0.1:1")
+    stage.show("b", "standby")
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert "the leader cannot be asked: 127.0.0.1:1 does not answer" in answer.stdout
+    assert "lag       ?" in answer.stdout
+    assert stage.json("status")["streams"][0]["lag_seconds"] is None
+
+
+def test_missing_standby_is_a_warning_only(stage: Stage, port: AdminPort) -> None:
+    """Nobody would take over, but the stream does its work: exit code 0."""
+    stage.apply()
+    stage.elect("a", address=port.address)
+    answer = stage.run("status")
+    assert answer.exit_code == 0
+    assert "! no standby" in answer.stdout
+
+
+def test_instance_that_waits_says_for_what(stage: Stage, port: AdminPort) -> None:
+    """An instance that could not lead is a warning with its own words."""
+    stage.apply()
+    stage.elect("a", address=port.address)
+    stage.show("b", "waiting", detail="mysql-0 does not answer")
+    assert "! b: waiting: mysql-0 does not answer" in stage.run("status").stdout
+
+
+def test_all_streams_are_shown_also_those_without_config(stage: Stage) -> None:
+    """A stream that only an instance knows of (its config is missing) is not forgotten."""
+    stage.operator.stream("users").configs.put(DOCUMENT, based_on=0, applied_by="ann")
+    stage.show("a", "waiting", detail="no config yet")
+    names = [stream["stream"] for stream in stage.json("status")["streams"]]
+    assert names == ["orders", "users"]
+    assert [stream["stream"] for stream in stage.json("status", "-s", "users")["streams"]] == ["users"]
+
+
+def test_empty_cluster_says_how_to_begin(stage: Stage) -> None:
+    """No stream is no failure, but the reader is not left alone."""
+    answer = stage.run("status")
+    assert answer.exit_code == 0
+    assert "no stream below /hasync" in answer.stderr
+
+
+def test_watch_repeats_until_it_is_interrupted(stage: Stage) -> None:
+    """Each round is a document of its own, and Ctrl-C ends it with 130."""
+    stage.apply()
+    rounds: list[int] = []
+
+    def look() -> None:
+        rounds.append(len(rounds))
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+
+    stage.clock.during_wait = look
+    answer = stage.run("status", "--watch", "-o", "yaml")
+    assert answer.exit_code == 130
+    assert answer.stdout.count("streams:") == 3
+
+
+def test_words_in_brackets_are_shown_as_they_are(stage: Stage) -> None:
+    """What people write is no markup."""
+    stage.apply()
+    stage.ports.intents.put(Intent(kind=IntentKind.PAUSE, by="bob", at=NOW, reason="[red]moving[/red] :rocket:"))
+    assert "([red]moving[/red] :rocket:)" in stage.run("status").stdout
+
+
+# ---------------------------------------------------------------------------- the leader's words
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"), [(b"{", 200), (b"[]", 200), (b'{"streams": {}}', 200), (b"{}", 503), (b"\xff", 200)]
+)
+def test_answer_that_is_no_status_counts_as_none(port: AdminPort, raw: bytes, code: int) -> None:
+    """Whatever listens at that address, the command does not break."""
+    port.raw, port.code = raw, code
+    told = ask_leader(port.address, STREAM)
+    assert not told.reached
+    assert told.why
+
+
+@pytest.mark.parametrize("address", ["", "no address", "host:99999"])
+def test_leader_without_a_usable_address_is_not_asked(address: str) -> None:
+    """A leader that published no address is not reachable."""
+    assert not ask_leader(address, STREAM).reached
+
+
+def test_status_of_another_release_is_read_as_far_as_it_goes() -> None:
+    """Fields that are missing are unknown, fields that are new are ignored."""
+    told = LeaderStatus.of({"streams": {STREAM: {"new": 1, "lag_seconds": None}}}, STREAM)
+    assert told.reached
+    assert told.lag_s is None
