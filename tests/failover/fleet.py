@@ -114,7 +114,9 @@ class Running:
 
     @property
     def leads(self) -> bool:
-        return self.standing.get("state") == "leader"
+        """Whether it leads and its position is anchored: from here on every commit counts, also with start: latest."""
+        standing = self.standing
+        return standing.get("state") == "leader" and standing["position"] is not None
 
     def metric(self, name: str) -> float:
         """Return the sum of a metric's samples."""

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from hasync.cluster.session import ZooKeeperSession
-from hasync.errors import EndReason
+from hasync.errors import CoordinationUnavailable, EndReason
 from testbed import Proxy, Redis, SqlServer, ZooKeeper, wait_until
 from tests.failover.conftest import backends_of
 from tests.failover.fleet import SESSION_TIMEOUT_S, Fleet, Running, Workload, assert_equal, fleet_on
@@ -40,7 +38,7 @@ def test_killed_leader_is_replaced_and_nothing_is_lost_or_doubled(fleet: Fleet) 
     assert backends.database.dump_threads() == 1
 
 
-def test_sigterm_hands_over_in_order(fleet: Fleet, record_property: pytest.RecordProperty) -> None:
+def test_sigterm_hands_over_in_order(fleet: Fleet, record_property: Callable[[str, object], None]) -> None:
     """I11: the position is acknowledged, the lock released, exit code 0, and the next one leads at once."""
     backends = fleet.backends
     fleet.apply(backends.config())
@@ -169,7 +167,10 @@ def sequence(fleet: Fleet) -> int:
 
 def _acknowledged(fleet: Fleet) -> bool:
     """Whether ZooKeeper's copy is where Redis is; a session that is still reconnecting says no."""
-    stored, state = fleet.coordination.positions.load().value, fleet.state
+    try:
+        stored, state = fleet.coordination.positions.load().value, fleet.state
+    except CoordinationUnavailable:
+        return False
     return stored is not None and state is not None and stored.seq == state.seq
 
 
@@ -178,6 +179,7 @@ def test_epochs_rise_through_many_kills(mysql_fleet: Fleet) -> None:
     backends = mysql_fleet.backends
     mysql_fleet.apply(backends.config())
     mysql_fleet.start("a", "b")
+    mysql_fleet.leader()
     epochs = []
     with Workload(backends.database) as workload:
         for number in range(4):
