@@ -100,7 +100,7 @@ class ConfigRecord:
     def _write(self, new: ConfigRevision, version: int | None) -> bool:
         """Write document and history together; False when another revision came in between."""
         path = self._znodes.config
-        data = encode(new.to_json(), path)
+        data = encode(new.to_json(), "config")
 
         def build(multi: object) -> None:
             if version is None:

@@ -29,7 +29,7 @@ class HaltRecord:
     def put(self, leadership: Leadership, halt: Halt) -> None:
         """Write or replace the halt; only the leader can."""
         path = self._znodes.halt
-        data = encode(halt.to_json(), path)
+        data = encode(halt.to_json(), "halt")
         stat = stat_of(self._session, "halt.get", path)
         try:
             if stat is None:

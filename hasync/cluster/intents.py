@@ -30,7 +30,7 @@ class IntentRecord:
     def put(self, intent: Intent) -> None:
         """Write or replace the wish."""
         path = self._znodes.intent
-        data = encode(intent.to_json(), path)
+        data = encode(intent.to_json(), "intent")
         ensure(self._session, self._znodes.top)
         stat = stat_of(self._session, "intent.get", path)
         try:

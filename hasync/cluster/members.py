@@ -114,7 +114,7 @@ class MemberList:
 
     def _create(self, path: str, member: Member) -> None:
         ensure(self._session, self._znodes.members)
-        data = encode(member.to_json(), path)
+        data = encode(member.to_json(), "member")
         try:
             self._session.call("members.show", lambda client: client.create_async(path, data, ephemeral=True))
         except NodeExistsError:
@@ -124,7 +124,7 @@ class MemberList:
 
     def _refresh(self, path: str, member: Member, data: bytes, stat: ZnodeStat) -> None:
         self._stranger, self._refused = None, None
-        new = encode(member.to_json(), path)
+        new = encode(member.to_json(), "member")
         if new == data:
             return
         try:

@@ -7,18 +7,33 @@ import orjson
 
 from hasync.errors import CoordinationRefused
 
-MAX_BYTES: Final = 900_000
-"""The most one znode may hold: ``jute.maxbuffer`` is 1 MiB for a whole packet, path and headers included."""
+MAX_BYTES: Final = {
+    "config": 500_000,
+    "config_revision": 500_000,
+    "position": 450_000,
+    "epoch": 4_096,
+    "leader": 4_096,
+    "term": 900_000,
+    "member": 100_000,
+    "intent": 16_384,
+    "halt": 500_000,
+}
+"""The most each kind of znode may hold.
+
+``jute.maxbuffer`` is 1 MiB for a whole packet, and a server drops the connection of who
+sends more. A config goes twice into one packet; a term holds two positions, whose GTID
+sets have no bound of their own.
+"""
 
 Value = TypeVar("Value")
 
 
-def encode(document: Mapping[str, Any], path: str, *, limit_bytes: int = MAX_BYTES) -> bytes:
+def encode(document: Mapping[str, Any], kind: str) -> bytes:
     """Return the stored bytes, keys in order. Raises CoordinationRefused when there are too many."""
     data = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    if len(data) > limit_bytes:
+    if len(data) > MAX_BYTES[kind]:
         raise CoordinationRefused(
-            f"{path} would hold {len(data)} bytes, ZooKeeper takes {limit_bytes}",
+            f"the {kind} in ZooKeeper would hold {len(data)} bytes, at most {MAX_BYTES[kind]} are allowed",
             hint="make the content smaller; ZooKeeper is no file store",
         )
     return data

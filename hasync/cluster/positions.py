@@ -53,7 +53,7 @@ class PositionRecord:
     def _write(self, leadership: Leadership, version: int | None, value: Acknowledged) -> StoredPosition | None:
         """Write if the version is still this one; None when it is not."""
         path = self._znodes.position
-        data = encode(value.to_json(), path)
+        data = encode(value.to_json(), "position")
         try:
             if version is None:
                 commit(self._session, leadership, "position.save", lambda multi: multi.create(path, data))

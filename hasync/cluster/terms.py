@@ -54,7 +54,7 @@ class TermBook:
         """Write the epoch if the counter has not changed; False when it has."""
         path = self._znodes.epoch
         record = EpochRecord(epoch=epoch, member=leadership.member, lock=leadership.lock)
-        data = encode(record.to_json(), path)
+        data = encode(record.to_json(), "epoch")
         try:
             if version is None:
                 commit(self._session, leadership, "epoch.raise", lambda multi: multi.create(path, data))
@@ -69,7 +69,7 @@ class TermBook:
     def publish(self, leadership: Leadership, leader: Leader) -> None:
         """Name the leader; a name left by a session that has lost its lock is replaced."""
         path = self._znodes.leader
-        data = encode(leader.to_json(), path)
+        data = encode(leader.to_json(), "leader")
         for _ in range(TRIES):
             stat = stat_of(self._session, "leader.read", path)
 
@@ -106,7 +106,7 @@ class TermBook:
     def record(self, leadership: Leadership, term: TermRecord) -> None:
         """Write the term's record, and drop the oldest ones when it is new."""
         path = self._znodes.term(term.epoch)
-        data = encode(term.to_json(), path)
+        data = encode(term.to_json(), "term")
         stat = stat_of(self._session, "term.read", path)
         if stat is not None:
             # Not guarded by the lock: an ended term may still say how it ended. The path is its own.
