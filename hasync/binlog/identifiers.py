@@ -1,6 +1,8 @@
 """UUID, INET6 and INET4 of MariaDB, from the bytes they travel as to the text that ``SELECT`` prints."""
 
-from ipaddress import IPv6Address
+import re
+
+_ZEROS = re.compile(r"(?:^|:)0(?::0)*(?::|$)")
 
 
 def decode_uuid(data: bytes, at: int, size: int, _arg: object) -> bytes:
@@ -17,7 +19,10 @@ def decode_inet6(data: bytes, at: int, size: int, _arg: object) -> bytes:
         return f"::ffff:{v4}".encode()
     if not any(raw[:12]) and any(raw[12:14]):
         return f"::{v4}".encode()
-    return str(IPv6Address(raw)).encode()
+    text = ":".join(f"{raw[i] << 8 | raw[i + 1]:x}" for i in range(0, 16, 2))
+    # The longest run of zero groups becomes "::", even a run of one, the first of equals.
+    longest = max(_ZEROS.finditer(text), key=lambda run: run.group().count("0"), default=None)
+    return (text if longest is None else f"{text[: longest.start()]}::{text[longest.end() :]}").encode()
 
 
 def decode_inet4(data: bytes, at: int, size: int, _arg: object) -> bytes:

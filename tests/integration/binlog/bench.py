@@ -94,9 +94,10 @@ def read_until(source: ChangeSource, enough: Callable[[list[Segment]], bool]) ->
     raise AssertionError(f"not enough after {MOST_READS} reads: {segments[-1]}")
 
 
-def read_quiet(source: ChangeSource) -> list[Segment]:
-    """Read until the source has nothing more: a segment without transactions and pieces."""
-    return read_until(source, lambda segments: segments[-1].transactions == 0 and segments[-1].rows == 0)
+def read_to_end(source: ChangeSource, server: SqlServer) -> list[Segment]:
+    """Read all that the server has written by now."""
+    file, pos = server.binlog_position()
+    return read_until(source, lambda read: (read[-1].position.file, read[-1].position.pos) >= (file, pos))
 
 
 def changes_of(segments: list[Segment]) -> list[Change]:
