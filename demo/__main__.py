@@ -1,127 +1,22 @@
-"""``python -m demo``: the whole main job on real servers, and a verdict in the last line."""
+"""``python -m demo``: see README.md beside this file."""
 
-import argparse
-import secrets
-import shutil
 import signal
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-import pymysql
-import redis
-
-from demo import schema
-from demo.drill import Drill
-from demo.fleet import MEMBERS, STREAM, Instance, apply_config, stop_all
-from demo.picture import Picture
-from demo.screen import Screen, screen_for
-from demo.servers import DATABASES, Servers
-from demo.verdict import DemoFailed, Takeover, Verdict
-from demo.workload import Workload, seed_first_users
-from hasync.model.state import state_key
-from testbed import MissingError, StartError, workdir
-
-EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-TROUBLES = (DemoFailed, StartError, MissingError, pymysql.MySQLError, redis.RedisError, OSError)
-"""What parts of the demo raise when they fail; anything else is a bug of the demo and shows its traceback."""
 
-
-def arguments(words: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description="Kill a leader, lose nothing, double nothing.")
-    parser.add_argument("--db", choices=sorted(DATABASES), default="mysql", help="the source (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="length of the workload (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000), help="of the workload's dice")
-    parser.add_argument("--keep", action="store_true", help="keep the logs also after a pass")
-    return parser.parse_args(words)
-
-
-def main(words: Sequence[str]) -> int:
-    """Run the demo; return its exit code: 0 pass, 1 fail, 130 interrupted."""
-    options = arguments(words)
+def main() -> int:
+    """Run the demo, and end in good order when interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    logs = Path(tempfile.mkdtemp(prefix="hasync-demo-"))
     try:
-        verdict = run(options, logs)
+        from demo import command  # noqa: PLC0415 - it takes a second, in which Ctrl-C must work, too
+
+        return command.main(sys.argv[1:])
     except KeyboardInterrupt:
-        shutil.rmtree(logs, ignore_errors=True)
         print("demo: interrupted; all processes are ended, all directories removed", flush=True)
         return EXIT_INTERRUPTED
-    if verdict.passed and not options.keep:
-        shutil.rmtree(logs, ignore_errors=True)
-    else:
-        print(f"logs: {logs}", flush=True)
-    print(verdict, flush=True)
-    return 0 if verdict.passed else EXIT_FAILED
-
-
-def run(options: argparse.Namespace, logs: Path) -> Verdict:
-    """Start everything, run the drill, end everything. What fails on the way is the verdict's trouble."""
-    stage = Stage(options, logs)
-    try:
-        with screen_for() as screen:
-            return stage.run(screen)
-    except TROUBLES as trouble:
-        reason = (str(trouble).splitlines() or [type(trouble).__name__])[0]
-        return Verdict(trouble=reason, takeover=stage.takeover)
-
-
-class Stage:
-    """Builds what the drill needs, in order, and takes it down in the opposite one."""
-
-    def __init__(self, options: argparse.Namespace, logs: Path) -> None:
-        self._options = options
-        self._logs = logs
-        self._began_at = time.monotonic()
-        self._drill: Drill | None = None
-
-    @property
-    def takeover(self) -> Takeover:
-        """As far as the drill came."""
-        return self._drill.takeover if self._drill else Takeover()
-
-    def run(self, screen: Screen) -> Verdict:
-        """Run the drill. Raises any of TROUBLES."""
-        with ExitStack() as stack:
-            servers = stack.enter_context(self._servers(screen))
-            drill = self._drill = Drill(
-                servers=servers,
-                screen=screen,
-                state_key=state_key(STREAM),
-                seconds=self._options.seconds,
-                began_at=self._began_at,
-            )
-            self._prepare(servers, drill)
-            instances = tuple(Instance(member=member, place=servers.place, logs=self._logs) for member in MEMBERS)
-            stack.callback(stop_all, instances)
-            cache = servers.redis()
-            workload = Workload(seed=self._options.seed, connect=servers.connect, cache=cache)
-            return drill.run(instances, workload)
-
-    @contextmanager
-    def _servers(self, screen: Screen) -> Iterator[Servers]:
-        name = self._options.db
-        screen.show(Picture(elapsed_s=0.0, phase=f"starting {name}, redis, zookeeper", servers=()))
-        with workdir() as directory:
-            servers = Servers(database=name, directory=directory, logs=self._logs)
-            with servers.running():
-                yield servers
-
-    def _prepare(self, servers: Servers, drill: Drill) -> None:
-        drill.tell(f"servers are up: {', '.join(' '.join(pair) for pair in servers.addresses)}")
-        with servers.connect() as connection:
-            schema.create(connection)
-            seed_first_users(connection, servers.redis())
-        drill.tell(f"four tables, their ledger and first rows made; the workload's seed is {self._options.seed}")
-        apply_config(servers.place, self._logs)
-        drill.tell(f"config of stream {STREAM!r} applied to ZooKeeper")
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -132,4 +27,4 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

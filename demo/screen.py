@@ -154,15 +154,15 @@ def _seat(seat: Seat) -> tuple[RenderableType, ...]:
 
 
 def _figures(picture: Picture) -> RenderableType:
-    table = Table.grid(expand=True, padding=(1, 2, 1, 0))
+    table = Table.grid(expand=True, padding=(1, 2, 0, 0))
     table.add_row(
         Text(_epoch(picture), style="bold"),
         Text(f"lag {_lag(picture)}", style="bold"),
         Text(f"MySQL {picture.source_rows_per_s:,.0f} rows/s ({picture.tally.rows:,})"),
         Text(f"Redis {picture.sink_rows_per_s:,.0f} rows/s ({picture.sink_rows:,})"),
-        Text(f"{picture.tally.transactions:,} committed, {picture.tally.rolled_back:,} rolled back"),
     )
-    return table
+    clients = f"clients: {picture.tally.transactions:,} transactions, {picture.tally.rolled_back:,} rolled back"
+    return Group(table, Text(clients, style="dim"), Text())
 
 
 def _events(events: list[tuple[float, str]]) -> RenderableType:

@@ -173,11 +173,13 @@ def change_mind(desk: Desk) -> None:
     user_id = desk.random.choice(desk.holdings.some("users", 5))
     first, undone, last = (desk.order(user_id) for _ in range(3))
     desk.insert("test.orders", [first])
+    changed = desk.rows
     desk.run("SAVEPOINT before_change")
     desk.insert("test.orders", [undone])
     desk.update("test.orders", "status = 'lost'", "id", desk.holdings.some("orders", 3))
     desk.update("test.users", "visits = visits + 100", "id", [user_id])
     desk.run("ROLLBACK TO SAVEPOINT before_change")
+    desk.rows = changed
     desk.insert("test.orders", [last])
 
 
