@@ -16,10 +16,12 @@ class HasyncError(Exception):
 
     ``code`` is a short machine name, stable across releases, safe as a metric label.
     ``hint`` tells the operator what to do; it may be empty. Messages never hold row
-    values or secrets (invariant I12).
+    values or secrets (invariant I12). ``local`` is set by whoever raises an error that
+    may be this instance's own fault (its credentials, its files): another may do better.
     """
 
     code = "error"
+    local = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         """Keep the message and the operator's hint."""

@@ -69,30 +69,22 @@ class Event(StrEnum):
     TERM_BEGAN = "term_began", "this instance leads the stream"
     TERM_ENDED = "term_ended", "this instance leads the stream no longer"
     TAKEOVER = "takeover", "took over from the previous leader"
-    DRAINED = "drained", "all that was read is applied"
     FENCED = "fenced", "a newer leader has claimed the stream, nothing was written"
 
-    CLAIMED = "claimed", "sink is claimed for this epoch"
     RESUMED = "resumed", "position to resume at is decided"
-    REGRESSED = "regressed", "Redis lost acknowledged writes, rewinding"
-    STATE_MISSING = "state_missing", "the state key is gone"
-    ACKNOWLEDGED = "acknowledged", "position is saved in ZooKeeper"
     ACKNOWLEDGE_FAILED = "acknowledge_failed", "position could not be saved in ZooKeeper; Redis has it"
 
     CONFIG_APPLIED = "config_applied", "config is in force"
     CONFIG_REFUSED = "config_refused", "config is refused, the last good one stays in force"
-    CONFIG_MISSING = "config_missing", "the stream has no config yet"
 
     SOURCE_OPENED = "source_opened", "reading the binlog"
     SOURCE_LOST = "source_lost", "connection to the source is lost"
-    SOURCE_SKIPPED = "source_skipped", "skipped on purpose"
-    SINK_LOST = "sink_lost", "connection to the sink is lost"
-    SINK_HEALED = "sink_healed", "the sink answers again"
     PREFLIGHT_FAILED = "preflight_failed", "a server is not fit for its part"
 
     RETRYING = "retrying", "failed, will try again"
     DEGRADED = "degraded", "the stream has not worked for long"
     RECOVERED = "recovered", "works again"
+    GAVE_UP = "gave_up", "failed for too long, another instance may try"
     HALTED = "halted", "the stream stands still until somebody acts"
 
     HTTP_LISTENING = "http_listening", "probes, metrics and status are served"

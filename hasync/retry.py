@@ -27,6 +27,9 @@ class RetryObserver:
     def retrying(self, operation: str, attempt: int, error: Retryable, wait_s: float) -> None:
         """Attempt number ``attempt`` (from 1) failed; the next follows in ``wait_s``."""
 
+    def exhausted(self, operation: str, error: Retryable) -> None:
+        """``operation`` has failed for too long and is given up."""
+
     def healed(self, operation: str, degraded_s: float) -> None:
         """``operation`` succeeded after having been degraded for ``degraded_s``."""
 
@@ -97,7 +100,12 @@ class Retrier:
             before_sleep=lambda state: self._report(operation, state),
             reraise=True,
         )
-        return retrying(_Attempts(function=function, check=check, stop=self._stop, error=error))
+        try:
+            return retrying(_Attempts(function=function, check=check, stop=self._stop, error=error))
+        except Retryable as last:
+            if not self._stop.is_set():
+                self._observer.exhausted(operation, last)
+            raise
 
     def _ended(self, state: RetryCallState, began: float) -> bool:
         if self._stop.is_set():

@@ -26,6 +26,7 @@ class State(StrEnum):
     DEGRADED = "degraded"
     DRAINING = "draining"
     HALTED = "halted"
+    PAUSED = "paused"
 
 
 class Change(StrEnum):
@@ -47,15 +48,13 @@ class Skip(StrEnum):
     """Why a row that was read is not applied."""
 
     NO_RULE = "no_rule"
-    OPERATION = "operation"
-    UNCHANGED = "unchanged"
-    ALREADY_APPLIED = "already_applied"
+    NULL_KEY = "null_key"
+    RESERVED_KEY = "reserved_key"
 
 
 class Stage(StrEnum):
     """Where a batch spends its time."""
 
-    DECODE = "decode"
     TRANSFORM = "transform"
     WRITE = "write"
     CHECKPOINT = "checkpoint"

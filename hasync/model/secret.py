@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from hasync.errors import ConfigInvalid
@@ -41,7 +41,7 @@ class SecretReference:
 class Secrets:
     """Resolves references, with the environment and the file system injected."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     read_file: Callable[[str], str]
 
     def resolve(self, reference: SecretReference) -> str:

@@ -30,14 +30,15 @@ IDLE_ADVANCE_S = 1.0
 class Applied:
     """One write that the sink has confirmed.
 
-    ``batch`` and ``writes`` are None when only the position moved on. ``duration_s``: the
-    exchange with the sink, retries included.
+    ``batch`` and ``writes`` are None when only the position moved on. ``rendered_s``: the time
+    from rows to commands; ``duration_s``: the exchange with the sink, retries included.
     """
 
     state: SinkState
     batch: Batch | None
     writes: WriteSet | None
     commands: int
+    rendered_s: float
     duration_s: float
 
 
@@ -47,8 +48,8 @@ class StreamObserver(SourceObserver, Protocol):
     def applied(self, applied: Applied) -> None:
         """A batch, or a position, is in the sink."""
 
-    def waiting(self, rows: int) -> None:
-        """So many rows wait in the queue now."""
+    def waiting(self, rows: int, capacity_rows: int) -> None:
+        """So many rows wait in the queue now, of so many that may."""
 
     def caught_up(self) -> None:
         """Everything that the source has sent is applied, as of now."""
@@ -93,6 +94,7 @@ class Pipeline:
             queue=self._queue,
             retry=reader_retry,
             check=guard.check,
+            clock=clock,
             observer=observer,
         )
         self._advanced_at = clock.monotonic()
@@ -131,7 +133,7 @@ class Pipeline:
     def _step(self, state: SinkState) -> SinkState:
         limit = self._limit
         segments = self._queue.take(IDLE_ADVANCE_S, max_rows=limit.max_rows, max_bytes=limit.max_bytes)
-        self._observer.waiting(self._queue.rows)
+        self._observer.waiting(self._queue.rows, self._queue.capacity_rows)
         if segments:
             state = self._apply(Batch.of(segments), state)
             if not segments[-1].transactions and not self._queue.rows:
@@ -141,10 +143,12 @@ class Pipeline:
         return state
 
     def _apply(self, batch: Batch, state: SinkState) -> SinkState:
+        began = self._clock.monotonic()
         writes = batch.writes()
         commands = writes.commands()
+        rendered_s = self._clock.monotonic() - began
         if commands or state.position is None:
-            return self._write(commands, batch.position, batch, writes)
+            return self._write(commands, batch.position, batch, writes, rendered_s)
         self._unwritten = batch.position
         return state
 
@@ -154,10 +158,15 @@ class Pipeline:
         if position is None or (state.redo_from is None and state.position and position.same_place(state.position)):
             self._unwritten, self._advanced_at = None, self._clock.monotonic()
             return state
-        return self._write([], position, None, None)
+        return self._write([], position)
 
     def _write(
-        self, commands: list[Command], position: Position, batch: Batch | None, writes: WriteSet | None
+        self,
+        commands: list[Command],
+        position: Position,
+        batch: Batch | None = None,
+        writes: WriteSet | None = None,
+        rendered_s: float = 0.0,
     ) -> SinkState:
         began = self._clock.monotonic()
         state = self._retry.call("apply", lambda: self._sink.apply(commands, position), check=self._may_write)
@@ -166,6 +175,13 @@ class Pipeline:
         self._on_applied(state)
         duration_s = self._advanced_at - began
         self._observer.applied(
-            Applied(state=state, batch=batch, writes=writes, commands=len(commands), duration_s=duration_s)
+            Applied(
+                state=state,
+                batch=batch,
+                writes=writes,
+                commands=len(commands),
+                rendered_s=rendered_s,
+                duration_s=duration_s,
+            )
         )
         return state

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from hasync.errors import EndReason, SourceUnavailable, TermEnded
 from hasync.model.change import Interest, Segment
 from hasync.model.position import Position, Start
-from hasync.ports import ChangeSource
+from hasync.ports import ChangeSource, Clock
 from hasync.stream.queue import SegmentQueue
 
 Result = TypeVar("Result")
@@ -28,6 +28,9 @@ class SourceObserver(Protocol):
 
     def read(self, segment: Segment) -> None:
         """A segment came in (an empty one is a heartbeat, or other tables' traffic)."""
+
+    def held_back(self, seconds: float) -> None:
+        """The queue was full for so long: the sink is slower than the source."""
 
     def source_lost(self, error: SourceUnavailable) -> None:
         """The connection is gone; the reader will open it again."""
@@ -61,12 +64,14 @@ class Reader:
         queue: SegmentQueue,
         retry: Callable[[threading.Event], Retry],
         check: Callable[[], None],
+        clock: Clock,
         observer: SourceObserver,
     ) -> None:
         self._source = source
         self._interest = interest
         self._queue = queue
         self._check = check
+        self._clock = clock
         self._observer = observer
         self._stopping = threading.Event()
         self._retry = retry(self._stopping)
@@ -127,8 +132,10 @@ class Reader:
     def _hand_over(self, segment: Segment) -> None:
         self._observer.read(segment)
         self._may_go_on()
+        began = self._clock.monotonic()
         if not self._queue.put(segment):
             raise _Stopped
+        self._observer.held_back(self._clock.monotonic() - began)
 
 
 class _Stopped(TermEnded):

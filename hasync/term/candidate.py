@@ -57,6 +57,8 @@ class Role:
 
 def role_of(view: StreamView) -> Role:
     """Decide from what operators want whether to contend. Pure."""
+    if not view.answered:
+        return Role("waiting", "ZooKeeper has not answered yet")
     if view.compiled is None:
         return Role("waiting", view.refusal or "no config yet; apply one with 'hasync config apply'")
     if not view.compiled.config.enabled:

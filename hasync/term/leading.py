@@ -34,6 +34,9 @@ class Adapters(Protocol):
     def retry(self, stop: threading.Event) -> Retry:
         """Build a retry owner whose waits end when ``stop`` is set."""
 
+    def others_able(self) -> bool:
+        """Whether another instance says that it could lead the stream now. May be a moment old; never blocks."""
+
 
 class TermObserver(StreamObserver, AcknowledgeObserver, Protocol):
     """Told of the steps of a term. Called from: the stream's thread, unless said otherwise; must not block."""
@@ -138,7 +141,7 @@ class Leading:
         except Retryable as exhausted:
             return self._exhausted(exhausted)
         except Fatal as fatal:
-            return self._over(EndReason.HALTED, fatal.message, fatal)
+            return self._failed(fatal)
         return self._over(self._drain_reason or EndReason.HANDOVER)
 
     def _over(self, reason: EndReason, message: str = "", error: Fatal | None = None) -> Outcome:
@@ -151,6 +154,12 @@ class Leading:
         if isinstance(lost, StateMissing) and self._policy is MissingStatePolicy.HALT:
             return self._over(EndReason.HALTED, lost.message, lost)
         return self._over(EndReason.REGRESSED, lost.message)
+
+    def _failed(self, fatal: Fatal) -> Outcome:
+        """Halt the stream for all, unless the fault may be ours and another instance says that it could lead."""
+        if fatal.local and self._adapters.others_able():
+            return self._over(EndReason.LOCAL_FAULT, str(fatal))
+        return self._over(EndReason.HALTED, fatal.message, fatal)
 
     def _exhausted(self, error: Retryable) -> Outcome:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hasync.errors import EndReason, HasyncError, Retryable, SourceUnavailable
 from hasync.logs import Event, Log
-from hasync.metrics import Change, Result, State, StreamMetrics, TableOperation
+from hasync.metrics import Change, Metrics, Result, Skip, Stage, State, StreamMetrics, TableOperation
 from hasync.model.change import Segment
 from hasync.model.check import Check
 from hasync.model.cluster import Halt
@@ -25,13 +25,26 @@ from hasync.term.candidate import Role
 from hasync.term.leading import Outcome
 from hasync.term.watcher import Compiled
 
-STATES = {"leader": State.LEADER, "halted": State.HALTED, "draining": State.DRAINING, "waiting": State.STARTING}
+SINK_OPERATIONS = ("apply", "claim", "read_state")
+CONTROL_OPERATIONS = ("read_position", "raise_epoch")
+OPEN_SOURCE = "open_source"
+
+STATES = {
+    "leader": State.LEADER,
+    "halted": State.HALTED,
+    "paused": State.PAUSED,
+    "waiting": State.STARTING,
+}
 """The metric's states of roles; all others stand by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStanding:
-    """What ``/status`` and ``hasync status`` say of one stream on one instance. Times: Unix seconds."""
+    """What ``/status`` and ``hasync status`` say of one stream on one instance. Times: Unix seconds.
+
+    ``degraded``: what is being retried now, and why; ``degraded_long``: for longer than
+    ``retry.degraded_after_s``.
+    """
 
     role: Role = field(default_factory=lambda: Role("starting"))
     epoch: int = 0
@@ -42,10 +55,16 @@ class StreamStanding:
     config_revision: int = 0
     config_refusal: str = ""
     degraded: Mapping[str, str] = field(default_factory=dict)
+    degraded_long: bool = False
     checks: tuple[Check, ...] = ()
     last_end: str = ""
     rows_applied: int = 0
     queue_rows: int = 0
+
+    @property
+    def failed_checks(self) -> tuple[Check, ...]:
+        """Checks of the last preflight that keep this instance from leading; warnings do not."""
+        return tuple(check for check in self.checks if not check.ok and not check.warning)
 
     def to_json(self) -> dict[str, Any]:
         """Return the stream's part of the status document."""
@@ -61,7 +80,8 @@ class StreamStanding:
             "config_revision": self.config_revision,
             "config_refusal": self.config_refusal,
             "degraded": dict(self.degraded),
-            "failed_checks": [f"{check.name}: {check.detail}" for check in self.checks if not check.ok],
+            "degraded_long": self.degraded_long,
+            "failed_checks": [f"{check.name}: {check.detail}" for check in self.failed_checks],
             "last_end": self.last_end,
             "rows_applied": self.rows_applied,
             "queue_rows": self.queue_rows,
@@ -71,8 +91,15 @@ class StreamStanding:
 class StreamReport(RetryObserver):
     """Observes one stream on one instance. Each method says by its observer's Protocol which thread calls."""
 
-    def __init__(self, *, stream: str, metrics: StreamMetrics, log: Log, clock: Clock) -> None:
-        self._metrics = metrics
+    def __init__(
+        self, *, stream: str, process: Metrics, log: Log, clock: Clock, degraded_after_s: float = 30.0
+    ) -> None:
+        """``degraded_after_s``: trouble this long makes a leader *degraded*: said in log, metric and readiness."""
+        self._process = process
+        self._metrics: StreamMetrics = process.stream(stream)
+        self._degraded_after_s = degraded_after_s
+        self._troubled_since: dict[str, float] = {}
+        process.watch_retries(*SINK_OPERATIONS, OPEN_SOURCE, *CONTROL_OPERATIONS)
         self._log = log.bind(stream=stream)
         self._clock = clock
         self._turned_at = clock.monotonic()
@@ -85,6 +112,10 @@ class StreamReport(RetryObserver):
     def turned_ago_s(self) -> float:
         """Seconds since the stream's thread last went round; what liveness looks at. Called from: any thread."""
         return self._clock.monotonic() - self._turned_at
+
+    def members(self, count: int) -> None:
+        """So many instances stand ready for the stream. Called from: the main thread."""
+        self._metrics.members.set(count)
 
     def lag_s(self) -> float | None:
         """Return how far applied changes trail the source, None when this instance does not lead."""
@@ -114,11 +145,12 @@ class StreamReport(RetryObserver):
 
     def checked(self, checks: tuple[Check, ...]) -> None:
         """Keep the latest preflight. Called from: the preflight's thread."""
-        bad = tuple(check for check in checks if not check.ok)
-        if bad and bad != tuple(check for check in self.standing_now.checks if not check.ok):
-            for check in bad:
-                self._log.warning(Event.PREFLIGHT_FAILED, check=check.name, detail=check.detail, remedy=check.remedy)
+        known = self.standing_now.failed_checks
         self._now(checks=checks)
+        if self.standing_now.failed_checks == known:
+            return
+        for check in self.standing_now.failed_checks:
+            self._log.warning(Event.PREFLIGHT_FAILED, check=check.name, detail=check.detail, remedy=check.remedy)
 
     # ------------------------------------------------------------------- the config
 
@@ -166,7 +198,7 @@ class StreamReport(RetryObserver):
         self._metrics.stand_by(Change.RELEASED if orderly else Change.LOST)
         self._source_open = False
         role = Role("standby" if outcome.error is None else "halted", outcome.message)
-        self._now(role=role, since=0.0, last_end=outcome.reason.value, degraded={}, queue_rows=0)
+        self._now(role=role, since=0.0, last_end=outcome.reason.value, degraded={}, degraded_long=False, queue_rows=0)
 
     def fenced(self, foreign: SinkState) -> None:
         """A write of ours was refused because a newer epoch, or another writer, holds the state."""
@@ -188,8 +220,12 @@ class StreamReport(RetryObserver):
     def read(self, segment: Segment) -> None:
         self._metrics.read(segment)
 
-    def waiting(self, rows: int) -> None:
+    def held_back(self, seconds: float) -> None:
+        self._metrics.queue_blocked_s.inc(seconds)
+
+    def waiting(self, rows: int, capacity_rows: int) -> None:
         self._metrics.queue_rows.set(rows)
+        self._metrics.queue_capacity_rows.set(capacity_rows)
         self._now(queue_rows=rows)
 
     def caught_up(self) -> None:
@@ -209,6 +245,10 @@ class StreamReport(RetryObserver):
         rows: Counter[TableOperation] = Counter()
         for changes in applied.batch.changes():
             rows[changes.table.schema, changes.table.name, changes.operation.value] += changes.rows
+        self._metrics.stage_s[Stage.TRANSFORM].observe(applied.rendered_s)
+        self._metrics.stage_s[Stage.WRITE].observe(applied.duration_s)
+        for reason, count in (applied.writes.skipped if applied.writes else Counter()).items():
+            self._metrics.skipped(Skip(reason), count)
         committed_at = applied.batch.timestamp
         self._metrics.applied(rows, duration_s=applied.duration_s, committed_at=committed_at)
         if committed_at:
@@ -227,6 +267,7 @@ class StreamReport(RetryObserver):
 
     def acknowledged(self, acknowledged: Acknowledged, seconds: float) -> None:
         self._metrics.saved(Result.OK, duration_s=seconds)
+        self._metrics.stage_s[Stage.CHECKPOINT].observe(seconds)
         self._now(acknowledged=acknowledged)
 
     def acknowledge_failed(self, error: HasyncError) -> None:
@@ -237,18 +278,36 @@ class StreamReport(RetryObserver):
 
     def degraded(self, operation: str, error: Retryable) -> None:
         self._log.warning(Event.RETRYING, operation=operation, error=error)
-        if operation == "apply":
+        if operation in SINK_OPERATIONS:
             self._metrics.sink_connected.set(0)
+        self._troubled_since.setdefault(operation, self._clock.monotonic())
         self._now(degraded={**self.standing_now.degraded, operation: error.message})
 
     def retrying(self, operation: str, attempt: int, error: Retryable, wait_s: float) -> None:
-        if operation in {"apply", "claim", "read_state"}:
+        self._process.retried(operation)
+        if operation in SINK_OPERATIONS:
             self._metrics.sink_failed(error.code)
-        if operation == "open_source":
+        if operation == OPEN_SOURCE:
             self._metrics.connected(Result.ERROR)
+        since = self._troubled_since.get(operation, self._clock.monotonic())
+        if self._clock.monotonic() - since >= self._degraded_after_s and not self.standing_now.degraded_long:
+            self._degrade(operation, error)
         self._log.debug(Event.RETRYING, operation=operation, attempt=attempt, wait_s=round(wait_s, 3), error=error)
+
+    def _degrade(self, operation: str, error: Retryable) -> None:
+        self._log.error(Event.DEGRADED, operation=operation, error=error)
+        self._now(degraded_long=True)
+        if self.standing_now.role.state == "leader":
+            self._metrics.enter(State.DEGRADED)
+
+    def exhausted(self, operation: str, error: Retryable) -> None:
+        self._process.gave_up(operation)
+        self._log.error(Event.GAVE_UP, operation=operation, error=error)
 
     def healed(self, operation: str, degraded_s: float) -> None:
         self._log.info(Event.RECOVERED, operation=operation, degraded_s=round(degraded_s, 3))
+        self._troubled_since.pop(operation, None)
         rest = {name: why for name, why in self.standing_now.degraded.items() if name != operation}
-        self._now(degraded=rest)
+        self._now(degraded=rest, degraded_long=self.standing_now.degraded_long and bool(rest))
+        if not rest and self.standing_now.role.state == "leader":
+            self._metrics.enter(State.LEADER)

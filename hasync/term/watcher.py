@@ -52,10 +52,12 @@ class Compiled:
 class StreamView:
     """What is decided for the stream now.
 
-    ``compiled``: the last good config, None when there never was one. ``newest``: the
-    revision in ZooKeeper, 0 for none; ``refusal``: why it is not in force, empty when it is.
+    ``answered``: ZooKeeper has been read at least once. ``compiled``: the last good
+    config, None when there never was one. ``newest``: the revision in ZooKeeper, 0 for
+    none; ``refusal``: why it is not in force, empty when it is.
     """
 
+    answered: bool = False
     compiled: Compiled | None = None
     newest: int = 0
     refusal: str = ""
@@ -138,7 +140,9 @@ class Watcher:
         return True
 
     def _read(self) -> StreamView:
-        view = replace(self._view, halt=self._halts.get(self._wake), intent=self._intents.get(self._wake))
+        view = replace(
+            self._view, answered=True, halt=self._halts.get(self._wake), intent=self._intents.get(self._wake)
+        )
         try:
             revision = self._configs.get(self._wake)
         except ConfigInvalid as unreadable:

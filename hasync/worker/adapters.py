@@ -159,7 +159,9 @@ class StreamAdapters:
         clock: Clock,
         retries: RetryObserver,
         on_fenced: Callable[[SinkState], None],
+        others_able: Callable[[str], bool],
     ) -> None:
+        self._others_able = others_able
         self._stream = stream
         self._settings = settings
         self._secrets = secrets
@@ -195,3 +197,7 @@ class StreamAdapters:
             max_s=retry.max_s,
             give_up_after_s=retry.step_down_after_s,
         )
+
+    def others_able(self) -> bool:
+        """Whether another instance says that it could lead the stream now."""
+        return self._others_able(self._stream)

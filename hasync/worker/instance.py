@@ -14,7 +14,7 @@ from hasync.cluster.assembly import stream_coordination
 from hasync.cluster.members import MemberList
 from hasync.cluster.znodes import Znodes
 from hasync.coordination import SessionEvent
-from hasync.errors import CoordinationRefused
+from hasync.errors import CoordinationRefused, HasyncError
 from hasync.http import AdminServer
 from hasync.logs import Event, Log
 from hasync.metrics import Metrics
@@ -34,6 +34,9 @@ TICK_S = 0.5
 TROUBLE = {SessionEvent.SUSPENDED, SessionEvent.LOST, SessionEvent.REFUSED}
 
 ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
+
+LOOK_AROUND_S = 2.0
+"""How often the instance looks who else is there."""
 
 LAST_STEPS_S = 2.0
 """How long leaving ZooKeeper and closing the session may take each."""
@@ -75,6 +78,7 @@ class Instance:
         self._metrics = Metrics(CollectorRegistry(), clock)
         self._session_report = SessionReport(self._metrics)
         self._session = build_session(settings, secrets, clock, self._session_report)
+        self._looked_at = 0.0
         self._znodes = Znodes(settings.zookeeper.root)
         self._members = MemberList(session=self._session, znodes=self._znodes, clock=clock)
         self._member = Member(
@@ -96,7 +100,7 @@ class Instance:
         seats = Seats(session=self._session)
         with self._admin_server(seats) as http:
             address = self._address(http.port)
-            seats.take(tuple(self._seat(stream, address) for stream in self._settings.require_streams()))
+            seats.take(tuple(self._seat(stream, address, seats) for stream in self._settings.require_streams()))
             self._member = seats.member = replace(self._member, address=address)
             self._log.info(Event.STARTED, version=__version__, streams=list(self._settings.streams), address=address)
             self._session.start()
@@ -138,6 +142,15 @@ class Instance:
         if streams != self._member.streams:
             self._member = seats.member = replace(self._member, streams=streams)
             self._members.update(self._member)
+        if self._clock.monotonic() - self._looked_at >= LOOK_AROUND_S:
+            self._looked_at = self._clock.monotonic()
+            self._look_around(seats)
+
+    def _look_around(self, seats: Seats) -> None:
+        try:
+            seats.know(self._members.list())
+        except HasyncError:
+            return  # what was known stays; ZooKeeper's absence is told elsewhere
 
     def _leave(self, seats: Seats) -> None:
         """Hand over all streams at once, then give up the session, so that nobody waits for its timeout."""
@@ -164,8 +177,14 @@ class Instance:
         host = self._settings.http.host
         return f"{self._member.host if host in ANY_ADDRESS else host}:{port}"
 
-    def _seat(self, stream: str, address: str) -> StreamSeat:
-        report = StreamReport(stream=stream, metrics=self._metrics.stream(stream), log=self._log, clock=self._clock)
+    def _seat(self, stream: str, address: str, seats: Seats) -> StreamSeat:
+        report = StreamReport(
+            stream=stream,
+            process=self._metrics,
+            log=self._log,
+            clock=self._clock,
+            degraded_after_s=self._settings.retry.degraded_after_s,
+        )
         adapters = StreamAdapters(
             stream=stream,
             settings=self._settings,
@@ -173,6 +192,7 @@ class Instance:
             clock=self._clock,
             retries=report,
             on_fenced=report.fenced,
+            others_able=seats.others_able,
         )
         candidate = Candidate(
             coordination=stream_coordination(

@@ -15,6 +15,9 @@ from hasync.term.report import StreamReport
 LAST_STEPS_S = 2.0
 """How long a stream may take to end once it was told to drop what it is doing."""
 
+DETAIL_MAX = 200
+"""Longest explanation in a member's znode, in characters."""
+
 READY_STATES = frozenset({"leader", "standby", "paused", "disabled"})
 """Roles in which an instance can lead as soon as it is asked: a standby is ready, so that a rollout can finish."""
 
@@ -33,14 +36,23 @@ class StreamSeat:
         self.thread = threading.Thread(target=self.candidate.run, name=f"hasync-{self.stream}", daemon=True)
 
     def unready(self) -> str:
-        """Say why this instance could not lead the stream, empty when it could."""
+        """Say why this instance could not lead the stream well, empty when it could."""
         standing = self.report.standing_now
         if standing.role.state not in READY_STATES:
             return f"{self.stream}: {standing.role.state}: {standing.role.detail}"
-        failed = [check for check in standing.checks if not check.ok and not check.warning]
-        if failed and standing.role.state == "standby":
-            return f"{self.stream}: {failed[0].name}: {failed[0].detail}"
+        if standing.role.state == "standby" and standing.failed_checks:
+            return f"{self.stream}: {standing.failed_checks[0].name}: {standing.failed_checks[0].detail}"
+        if standing.degraded_long:
+            return f"{self.stream}: degraded: {'; '.join(standing.degraded.values())}"
         return ""
+
+    def status(self) -> StreamStatus:
+        """Return what the other instances may see: a standby that could not lead calls itself unfit."""
+        role, unready = self.report.standing_now.role, self.unready()
+        state = "unfit" if role.state == "standby" and unready else role.state
+        return StreamStatus(
+            role=state, epoch=self.report.standing_now.epoch, detail=(unready or role.detail)[:DETAIL_MAX]
+        )
 
 
 class Seats:
@@ -50,6 +62,7 @@ class Seats:
         """Begin without streams: until :meth:`take` the instance is not ready."""
         self._session = session
         self._seats: tuple[StreamSeat, ...] = ()
+        self._others: tuple[Member, ...] = ()
         self.member: Member | None = None
 
     def take(self, seats: tuple[StreamSeat, ...]) -> None:
@@ -79,14 +92,18 @@ class Seats:
 
     def statuses(self) -> dict[str, StreamStatus]:
         """Return what the other instances may see of each stream."""
-        return {
-            seat.stream: StreamStatus(
-                role=seat.report.standing_now.role.state,
-                epoch=seat.report.standing_now.epoch,
-                detail=seat.report.standing_now.role.detail[:200],
-            )
-            for seat in self._seats
-        }
+        return {seat.stream: seat.status() for seat in self._seats}
+
+    def know(self, members: tuple[Member, ...]) -> None:
+        """Take note of who else is there. Called from: the main thread."""
+        self._others = tuple(member for member in members if self.member is None or member.id != self.member.id)
+        for seat in self._seats:
+            ready = sum(seat.stream in member.streams for member in members)
+            seat.report.members(ready)
+
+    def others_able(self, stream: str) -> bool:
+        """Whether another instance says that it could lead the stream. Called from: any thread."""
+        return any(stream in member.streams and member.streams[stream].role == "standby" for member in self._others)
 
     # --------------------------------------------------- asked by the admin port
 

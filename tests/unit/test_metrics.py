@@ -211,11 +211,11 @@ def test_exactly_one_state_holds(bench: Bench, stream: StreamMetrics, state: Sta
 def test_segment_is_counted_by_table_and_the_rest_as_skipped(bench: Bench, stream: StreamMetrics) -> None:
     """Rows that no rule asked for are counted, but not by table."""
     stream.read(a_segment(rows=5, wanted=2))
-    stream.skipped(Skip.UNCHANGED, 1)
+    stream.skipped(Skip.NULL_KEY, 1)
     labels = {"stream": "orders", "schema": "shop", "table": "orders", "operation": "insert"}
     assert bench.value("hasync_source_rows_total", **labels) == 2
     assert bench.value("hasync_source_skipped_rows_total", stream="orders", reason="no_rule") == 3
-    assert bench.value("hasync_source_skipped_rows_total", stream="orders", reason="unchanged") == 1
+    assert bench.value("hasync_source_skipped_rows_total", stream="orders", reason="null_key") == 1
     assert bench.value("hasync_source_received_bytes_total", stream="orders") == 100
     assert bench.value("hasync_source_transactions_total", stream="orders") == 1
     assert bench.value("hasync_source_last_event_timestamp_seconds", stream="orders") == 990.0

@@ -46,7 +46,17 @@ def test_every_test_says_what_it_promises(path: Path) -> None:
 
 def test_no_machine_path_and_no_registry_host_is_committed() -> None:
     """The project builds anywhere: no path of one machine, no package registry's address."""
-    forbidden = ["pypi.org", "pythonhosted.org", "registry.npmjs", "deb.debian.org", "/work/", "/root/"]
+    forbidden = [
+        "".join(halves)  # in halves, or this file would be its own first hit
+        for halves in (
+            ("py", "pi.org"),
+            ("python", "hosted.org"),
+            ("registry.np", "mjs"),
+            ("deb.", "debian.org"),
+            ("/wo", "rk/"),
+            ("/ro", "ot/"),
+        )
+    ]
     suffixes = {".py", ".sh", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ""}
     skipped = {".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "build", "dist"}
     hits = [
