@@ -24,16 +24,27 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 
-def emit(document: Any, output: Format, *tables: RenderableType) -> None:
-    """Write the document, or the tables that show it to people."""
+def emit(document: Any, output: Format, *tables: RenderableType, repeated: bool = False) -> None:
+    """Write the document, or the tables that show it to people.
+
+    ``repeated``: others follow, so JSON is one line each, and each YAML document begins with ``---``.
+    """
     if output is Format.JSON:
-        typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(document, option=0 if repeated else orjson.OPT_INDENT_2).decode())
     elif output is Format.YAML:
-        typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+        typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, explicit_start=repeated), nl=False)
     else:
-        screen = console()
-        for table in tables:
-            screen.print(table)
+        _print(console(), tables)
+
+
+def _print(screen: Console, tables: Sequence[RenderableType]) -> None:
+    if screen.is_terminal:
+        screen.print(*tables, sep="\n")
+        return
+    with screen.capture() as captured:
+        screen.print(*tables, sep="\n")
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())  # rich fills each cell with blanks, and nobody wants them in a file
 
 
 def table(*columns: str, rows: Sequence[Sequence[str | Text]]) -> Table:

@@ -36,7 +36,9 @@ def status(
         list[str] | None, typer.Option("--stream", "-s", metavar="NAME", help="Only this one; may be given again.")
     ] = None,
     output: OutputOption = Format.TABLE,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every 2 s, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it every 2 s until Ctrl-C; JSON as a line each.")
+    ] = False,
 ) -> None:
     """Show leaders, positions, lag and trouble.
 
@@ -70,11 +72,11 @@ def _summary(read: Facts) -> Summary:
     return Summary(facts=read, told=told)
 
 
-def _show(call: Invocation, summaries: Sequence[Summary], output: Format) -> None:
+def _show(call: Invocation, summaries: Sequence[Summary], output: Format, *, repeated: bool = False) -> None:
     if not summaries:
         say(f"no stream below {call.settings.zookeeper.root}; 'hasync config apply' makes one")
     tables = [picture for summary in summaries for picture in pictures(summary, call.clock.wall())]
-    emit({"streams": [summary.to_json() for summary in summaries]}, output, *tables)
+    emit({"streams": [summary.to_json() for summary in summaries]}, output, *tables, repeated=repeated)
 
 
 def _watch(call: Invocation, cluster: Cluster, asked: Sequence[str], output: Format) -> None:
@@ -82,7 +84,7 @@ def _watch(call: Invocation, cluster: Cluster, asked: Sequence[str], output: For
     never, screen = threading.Event(), console()
     if output is not Format.TABLE or not screen.is_terminal:
         while True:
-            _show(call, summarise(cluster, asked), output)
+            _show(call, summarise(cluster, asked), output, repeated=True)
             call.clock.wait(never, WATCH_EVERY_S)
     with Live(console=screen, auto_refresh=False, vertical_overflow="visible") as live:
         while True:

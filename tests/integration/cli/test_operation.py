@@ -1,0 +1,203 @@
+"""An operator's day: apply, look, pause, move, resume, hand over; on real servers with real instances."""
+
+import json
+import signal
+import subprocess
+import sys
+
+from testbed import wait_until
+from tests.integration.cli.deployment import DEADLINE_S, Deployment
+
+
+def sessions(deployment: Deployment) -> int:
+    """Count the clients that ZooKeeper has a session with, but for the one that asks."""
+    lines = deployment.zookeeper.four_letters("cons").splitlines()
+    return sum("sid=" in line for line in lines)
+
+
+def test_stream_is_applied_led_paused_moved_and_resumed(deployment: Deployment) -> None:
+    """The whole life of a stream through the command line, and every row is in Redis in the end."""
+    users = f"{deployment.name}.users"
+    assert deployment.run("status").returncode == 0
+    deployment.done("config", "apply", deployment.file())
+    assert deployment.run("status").returncode == 3
+    with deployment.instance("a"), deployment.instance("b"):
+        deployment.done("doctor", "--wait-leader", "60s")
+        deployment.database.sql(f"INSERT INTO {users} VALUES (1, 'ann'), (2, 'bob')")
+        deployment.wait_for_value(2, b"bob")
+        assert deployment.status()["leader"]["reached"]
+
+        deployment.done("pause", "--wait", "--reason", "moving")
+        assert "paused by" in deployment.status()["problems"][0]
+        deployment.redis.command("DEL", f"{deployment.name}:user:2")
+        deployment.database.sql(f"UPDATE {users} SET name = 'eve' WHERE id = 1")
+        moved = deployment.data("position", "reset", "--to-earliest", "--execute", "--yes")
+        assert moved["executed"]
+        assert deployment.value(1) == b"ann"
+
+        deployment.done("resume", "--wait")
+        deployment.wait_for_value(1, b"eve")
+        deployment.wait_for_value(2, b"bob")
+        terms = deployment.data("history")
+    assert [term["epoch"] for term in terms] == [3, 2, 1]
+    assert terms[1]["member"].startswith("cli-")
+    assert [term["ended"] for term in terms] == ["running", "handover", "paused"]
+
+
+def test_terminated_leader_hands_over_and_exits_with_0(deployment: Deployment) -> None:
+    """SIGTERM is no failure, and ``status`` shows the successor."""
+    deployment.done("config", "apply", deployment.file())
+    with deployment.instance("a") as a, deployment.instance("b") as b:
+        deployment.done("doctor", "--wait-leader", "60s")
+        first = deployment.status()["leader"]["member"]
+        leader, other = (a, "b") if first == "a" else (b, "a")
+        leader.send_signal(signal.SIGTERM)
+        assert leader.wait(DEADLINE_S) == 0
+        wait_until(
+            "the other leads", lambda: (deployment.status()["leader"] or {}).get("member") == other, timeout_s=60
+        )
+    ended = [term["ended"] for term in deployment.data("history") if term["member"] == first]
+    assert ended == ["shutdown"]
+
+
+def test_looking_does_not_disturb_the_leader(deployment: Deployment) -> None:
+    """``position show`` and a plan open the source too, under another server id: the term goes on."""
+    deployment.done("config", "apply", deployment.file())
+    with deployment.instance("a"):
+        deployment.done("doctor", "--wait-leader", "60s")
+        deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (1, 'ann')")
+        deployment.wait_for_value(1, b"ann")
+        shown = deployment.data("position", "show")
+        assert shown["source"]["file"] == shown["state"]["position"]["file"]
+        plan = deployment.data("position", "reset", "--to-earliest")
+        assert "a leads, epoch 1" in plan["obstacles"]
+        refused = deployment.run("position", "reset", "--to-earliest", "--execute", "--yes")
+        assert refused.returncode == 1
+        assert "hasync pause" in refused.stderr
+        deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (2, 'bob')")
+        deployment.wait_for_value(2, b"bob")
+        (term,) = deployment.data("history")
+    assert term["ended"] == "running"
+
+
+def test_applied_config_is_followed_and_can_be_rolled_back(deployment: Deployment) -> None:
+    """A new revision is in force in the running leader, and the old one again after a rollback."""
+    deployment.done("config", "apply", deployment.file())
+    with deployment.instance("a"):
+        deployment.done("doctor", "--wait-leader", "60s")
+        deployment.done("config", "apply", deployment.file(deployment.document("{id}/{name}")), "-c", "with id")
+        wait_until("it is in force", lambda: deployment.status()["config"]["in_force"] == 2, timeout_s=60)
+        deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (1, 'ann')")
+        deployment.wait_for_value(1, b"1/ann")
+        deployment.done("config", "rollback", "1")
+        wait_until("it is in force", lambda: deployment.status()["config"]["in_force"] == 3, timeout_s=60)
+        deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (2, 'bob')")
+        deployment.wait_for_value(2, b"bob")
+    assert [revision["comment"] for revision in deployment.data("config", "history")] == [
+        "rollback to revision 1",
+        "with id",
+        "",
+    ]
+
+
+def test_target_is_proven_on_the_source(deployment: Deployment) -> None:
+    """A file that is not there is refused; a real offset, a time and a GTID set are found."""
+    deployment.done("config", "apply", deployment.file())
+    deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (1, 'ann')")
+    file, end = deployment.database.binlog_position()
+    refused = deployment.run("position", "reset", "--to-file", "mysql-bin.999999", "--to-pos", "4")
+    assert refused.returncode == 1
+    assert "mysql-bin.999999" in refused.stderr
+    for words in (
+        ("--to-file", file, "--to-pos", str(end)),
+        ("--to-gtid", deployment.database.gtid_set()),
+        ("--to-latest",),
+    ):
+        target = deployment.data("position", "reset", *words)["target"]
+        assert target["gtid_set"] == deployment.database.gtid_set(), words
+    assert deployment.data("position", "reset", "--to-datetime", "1000000000")["target"]["pos"] >= 4
+
+
+def test_stream_that_never_ran_starts_where_it_was_reset_to(deployment: Deployment) -> None:
+    """The reset wins over the config's start: rows before it never reach Redis."""
+    deployment.done("config", "apply", deployment.file())
+    deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (1, 'before')")
+    deployment.done("position", "reset", "--to-latest", "--execute", "--yes")
+    deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (2, 'behind')")
+    with deployment.instance("a"):
+        deployment.wait_for_value(2, b"behind")
+    assert deployment.value(1) is None
+
+
+def test_commands_leave_no_session_behind(deployment: Deployment) -> None:
+    """A closed session frees its nodes at once; one left open would hold a lock for seconds."""
+    deployment.done("config", "apply", deployment.file())
+    before = sessions(deployment)
+    for _ in range(3):
+        deployment.done("config", "show")
+    deployment.done("position", "reset", "--to-latest", "--execute", "--yes")
+    assert sessions(deployment) <= before
+
+
+def test_unreachable_zookeeper_names_the_hosts(deployment: Deployment) -> None:
+    """One message within the time given, exit code 1."""
+    answer = deployment.run("--zookeeper", "127.0.0.1:1,127.0.0.1:2", "--timeout", "500ms", "status")
+    assert answer.returncode == 1
+    assert "within 0.5 s" in answer.stderr
+    assert "127.0.0.1:1, 127.0.0.1:2" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_interrupted_watch_exits_with_130(deployment: Deployment) -> None:
+    """Each round is one line of JSON; Ctrl-C ends it without a traceback."""
+    deployment.done("config", "apply", deployment.file())
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "hasync", "status", "--watch", "-o", "json"],
+        env={**deployment.variables(), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    (stream,) = json.loads(process.stdout.readline())["streams"]
+    assert stream["stream"] == deployment.name
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
+def test_handler_of_the_current_directory_is_found(deployment: Deployment) -> None:
+    """A document is checked with the code that lies beside it, though that is not installed."""
+    (deployment.directory / "my_handlers.py").write_text("def on_user(changes):\n    return []\n")
+    document = deployment.document() + "    - {handler: 'my_handlers:on_user'}\n"
+    file = deployment.file(document)
+    assert deployment.run("config", "validate", file, cwd=deployment.directory).returncode == 0
+    elsewhere = deployment.run("config", "validate", file, cwd="/")
+    assert elsewhere.returncode == 1
+    assert "my_handlers" in elsewhere.stderr
+
+
+def test_doctor_finds_what_would_stop_the_stream(deployment: Deployment) -> None:
+    """A wrong password and an unreachable Redis are found with their remedies, exit code 1."""
+    redis_gone = deployment.document().replace(deployment.redis.address, "127.0.0.1:1")
+    answer = deployment.run(
+        "doctor",
+        "--config",
+        deployment.file(redis_gone),
+        "-o",
+        "json",
+        environ={"SOURCE_PASSWORD": "wrong"},
+    )
+    assert answer.returncode == 1
+    failed = {
+        check["name"] for check in json.loads(answer.stdout)["checks"] if not check["ok"] and not check["warning"]
+    }
+    assert failed == {"source.reachable", "redis.reachable"}
+
+
+def test_instance_without_streams_is_told_so(deployment: Deployment) -> None:
+    """Bad settings are exit code 2, with the variable to set."""
+    answer = deployment.run("run", environ={"HASYNC_STREAMS": ""})
+    assert answer.returncode == 2
+    assert "HASYNC_STREAMS" in answer.stderr
