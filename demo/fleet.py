@@ -191,5 +191,10 @@ def apply_config(place: Place, directory: Path) -> None:
     )
     if done.returncode != 0:
         (directory / "config-apply.log").write_text(done.stdout, encoding="utf-8")
-        first = (done.stdout.strip().splitlines() or ["no word"])[0]
-        raise DemoFailed(f"'hasync config apply' ended with exit code {done.returncode}: {first}")
+        raise DemoFailed(f"'hasync config apply' ended with exit code {done.returncode}: {_gist(done.stdout)}")
+
+
+def _gist(output: str) -> str:
+    """Return the line that says most: the error, for a traceback the last."""
+    lines = output.strip().splitlines() or ["no word"]
+    return next((line for line in lines if line.startswith("error:")), lines[-1])
