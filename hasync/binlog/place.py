@@ -63,27 +63,29 @@ class Place:
 
     def begin(self, pos: int, commit_time: float) -> None:
         """A transaction begins here. Raises PositionLost when the start turns out to be inside the one before."""
+        self._require_boundary(pos)
         self.pos = pos
-        if self.settled:
-            return
-        if pos > self._seek.from_pos > 0:
-            raise PositionLost(
-                f"position {self.file}:{self._seek.from_pos} lies inside a transaction, the next begins at {pos}",
-                hint="start at the beginning of a transaction; mysqlbinlog shows where they are",
-            )
-        self.settled = pos >= self._seek.from_pos and commit_time >= self._seek.since
+        if not self.settled:
+            self.settled = pos >= self._seek.from_pos and commit_time >= self._seek.since
 
     def finish(self, pos: int, timestamp: float, gtid: tuple[str, int] | None) -> None:
         """A transaction ends here; without ``gtid`` it does not count as executed."""
-        self.pos = pos
         self._timestamp = timestamp
         if gtid is not None:
             self._executed.add(*gtid)
+        self.advance(pos)
+
+    def advance(self, pos: int) -> None:
+        """Another boundary is reached. Raises PositionLost when the start turns out to lie in front of it."""
+        self._require_boundary(pos)
+        self.pos = pos
+        if pos == self._seek.from_pos:
+            self.settled = True
 
     def enter_file(self, name: str, pos: int) -> None:
         """Go on at the head of another file. Raises PositionLost when the start should have been in the last one."""
-        if not self.settled and self.file and self._seek.from_pos:
-            self._require_reached(self.end)
+        if self.file and self._seek.from_pos:
+            self._require_boundary(self.end)
             self.settled = True
         self.file = name
         self.pos = self.end = pos
@@ -91,13 +93,23 @@ class Place:
     def beat(self, name: str, pos: int) -> None:
         """The server has nothing more behind ``pos``. Raises PositionLost when the start lies further on."""
         if name == self.file and 0 <= pos - self.pos < _LONGEST_LEAP:
+            self._require_boundary(pos)
             self.pos = self.end = pos
         if not self.settled:
-            self._require_reached(self.pos)
+            self._require_reached()
             self.settled = True
 
-    def _require_reached(self, pos: int) -> None:
-        if pos < self._seek.from_pos:
+    def _require_boundary(self, pos: int) -> None:
+        """The boundary behind the last one is ``pos``: a start that lies between them is none."""
+        if not self.settled and self.pos < self._seek.from_pos < pos:
             raise PositionLost(
-                f"position {self.file}:{self._seek.from_pos} lies beyond the end of the binlog ({pos})", hint=_CHOOSE
+                f"position {self.file}:{self._seek.from_pos} lies inside a transaction, the next begins at {pos}",
+                hint="start at the beginning of a transaction; mysqlbinlog shows where they are",
+            )
+
+    def _require_reached(self) -> None:
+        if self.pos < self._seek.from_pos:
+            raise PositionLost(
+                f"position {self.file}:{self._seek.from_pos} lies beyond the end of the binlog ({self.pos})",
+                hint=_CHOOSE,
             )

@@ -97,7 +97,8 @@ def _since(server: Server, timestamp: float, created: Created) -> Plan:
     low, high = 0, len(files)
     while high - low > 1:
         middle = (low + high) // 2
-        if created(files[middle].name) <= timestamp:
+        # The event's clock is cut to seconds: the file may be up to one younger.
+        if created(files[middle].name) + 1.0 <= timestamp:
             low = middle
         else:
             high = middle

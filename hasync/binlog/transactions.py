@@ -158,6 +158,8 @@ class Transactions:
         self._abandon(event)
         name = packet[event.at + 8 : stop].decode()
         if name != self._place.file:
+            if event.placed:
+                self._place.advance(event.stop)
             self._place.enter_file(name, int.from_bytes(packet[event.at : event.at + 8], "little"))
 
     def _abandon(self, event: Event) -> None:
@@ -195,7 +197,7 @@ class Transactions:
     def _advance(self, event: Event) -> None:
         self._segments.add_bytes(event.size)
         if self._state == _OUTSIDE and event.placed:
-            self._place.pos = event.stop
+            self._place.advance(event.stop)
 
     # ------------------------------------------------------------------------ transactions
 
@@ -231,10 +233,11 @@ class Transactions:
         sql = query_text(event.data, event.at, event.end)
         self._segments.add_bytes(event.size)
         what = meaning(sql)
+        if what is not Meaning.NOTHING and self._state == _OUTSIDE:
+            raise self._inside_from_the_start(event)  # both servers write a GTID event first
         if what is Meaning.BEGIN:
-            self._enter(event)
+            self._state = _INSIDE
         elif what is Meaning.COMMIT:
-            self._require_inside(event)
             self._commit(event)
         elif what is Meaning.ROLLBACK:
             self._roll_back(event)
@@ -245,18 +248,11 @@ class Transactions:
         elif what is not Meaning.NOTHING:
             self._refuse_statement(event, what, sql)
 
-    def _enter(self, event: Event) -> None:
-        if self._state == _OUTSIDE:
-            self._begin(event, 0.0, None)
-        self._state = _INSIDE
-
     def _definition(self, event: Event, what: Meaning) -> None:
         self._layouts.redefined()
         if what is Meaning.DEFINITION_WITH_ROWS:
-            self._enter(event)
+            self._state = _INSIDE
         elif self._state != _INSIDE:
-            if self._state == _OUTSIDE:
-                self._begin(event, 0.0, None)
             self._commit(event)
 
     def _refuse_statement(self, event: Event, what: Meaning, sql: bytes) -> None:
@@ -275,9 +271,11 @@ class Transactions:
         self._commit(event)
 
     def _require_inside(self, event: Event) -> None:
-        if self._state == _INSIDE:
-            return
-        raise PositionLost(
+        if self._state != _INSIDE:
+            raise self._inside_from_the_start(event)
+
+    def _inside_from_the_start(self, event: Event) -> PositionLost:
+        return PositionLost(
             f"{self._at(event)} belongs to a transaction that began before the place where reading began",
             hint="start at the beginning of a transaction; mysqlbinlog shows where they are",
         )
@@ -309,7 +307,6 @@ class Transactions:
         self._segments.end(transactions=0)
 
     def _roll_back(self, event: Event) -> None:
-        self._require_inside(event)
         self._forget_since(event, ((0, 0), 0))
         self._commit(event)
 
