@@ -1,0 +1,294 @@
+"""What would lose or corrupt rows stops the stream and says how to mend it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from hasync.binlog.connection import Login, Tls
+from hasync.binlog.preflight import checks
+from hasync.binlog.server import Server
+from hasync.binlog.source import BinlogSource
+from hasync.errors import EndReason, SourceRefused, TermEnded
+from testbed.sql import SqlServer
+from tests.integration.binlog.bench import (
+    LATEST,
+    Wanted,
+    changes_of,
+    ids,
+    is_mariadb,
+    is_mysql,
+    read_to_end,
+    read_until,
+    source_of,
+)
+from tests.integration.binlog.test_resume import open_and_read
+from tests.integration.binlog.test_transactions import run
+
+
+@pytest.fixture
+def table(server: SqlServer, schema: str) -> str:
+    run(server, schema, "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(50), j JSON)")
+    return schema
+
+
+@pytest.fixture
+def source(server: SqlServer) -> Iterator[BinlogSource]:
+    subject = source_of(server)
+    yield subject
+    subject.close()
+
+
+GLOBALS = [
+    ("binlog_format", "STATEMENT", "ROW", "mysql mariadb"),
+    ("binlog_row_image", "MINIMAL", "FULL", "mysql mariadb"),
+    ("binlog_row_metadata", "MINIMAL", "FULL", "mysql mariadb"),
+    ("binlog_row_value_options", "PARTIAL_JSON", "", "mysql"),
+    ("binlog_transaction_compression", "ON", "OFF", "mysql"),
+    ("log_bin_compress", "ON", "OFF", "mariadb"),
+    ("mysql56_temporal_format", "OFF", "ON", "mariadb"),
+]
+
+
+@pytest.mark.parametrize(("variable", "bad", "good", "flavors"), GLOBALS, ids=[case[0] for case in GLOBALS])
+def test_setting_is_refused_by_name(
+    server: SqlServer, source: BinlogSource, variable: str, bad: str, good: str, flavors: str
+) -> None:
+    """Opening fails with the variable, and the SQL of the hint mends it."""
+    if server.flavor not in flavors:
+        pytest.skip("the server has no such variable")
+    server.sql(f"SET GLOBAL {variable} = {bad}")
+    try:
+        with pytest.raises(SourceRefused, match=variable) as refused:
+            source.open(LATEST, Wanted("none"))
+        server.sql(refused.value.hint.split(";")[0])
+        source.open(LATEST, Wanted("none"))
+    finally:
+        server.sql(f"SET GLOBAL {variable} = '{good}'")
+
+
+def refused_after(server: SqlServer, source: BinlogSource, table: str, *statements: str) -> SourceRefused:
+    """Return the refusal that a session's statements lead to; the place in the message is the event's."""
+    begin = source.open(LATEST, Wanted(table))
+    run(server, table, *statements)
+    with pytest.raises(SourceRefused) as refused:
+        read_to_end(source, server)
+    assert refused.value.hint
+    # The stream stays refused: a second attempt meets the same event.
+    with pytest.raises(SourceRefused):
+        open_and_read(server, source, begin, table)
+    return refused.value
+
+
+def test_session_with_compression_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """Preflight sees globals only: a session may compress all the same (M1)."""
+    if is_mysql(server):
+        switch, event = "SET binlog_transaction_compression = ON", "TRANSACTION_PAYLOAD"
+    else:
+        pytest.skip("log_bin_compress is global")
+    refused = refused_after(server, source, table, switch, "INSERT INTO t VALUES (1, REPEAT('x', 50), NULL)")
+    assert event in refused.message
+    assert server.binlog_position()[0] in refused.message
+
+
+def test_compressed_rows_are_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """MariaDB's compressed events, switched on after the reader came."""
+    if not is_mariadb(server):
+        pytest.skip("MariaDB's own")
+    source.open(LATEST, Wanted(table))
+    server.sql("SET GLOBAL log_bin_compress = ON")
+    server.sql("SET GLOBAL log_bin_compress_min_len = 10")
+    try:
+        run(server, table, "INSERT INTO t VALUES (1, REPEAT('x', 50), '[]'), (2, REPEAT('y', 50), '[]')")
+    finally:
+        server.sql("SET GLOBAL log_bin_compress = OFF")
+    with pytest.raises(SourceRefused, match="COMPRESSED"):
+        read_to_end(source, server)
+
+
+def test_minimal_image_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """A row without a wanted column is refused by table and column, not read as NULL."""
+    run(server, table, "INSERT INTO t VALUES (1, 'a', NULL)")
+    refused = refused_after(
+        server, source, table, "SET SESSION binlog_row_image = MINIMAL", "UPDATE t SET v = 'b' WHERE id = 1"
+    )
+    assert f"{table}.t" in refused.message
+    assert "column" in refused.message
+    assert "binlog_row_image" in refused.hint
+
+
+def test_minimal_image_of_an_unwanted_table_is_counted(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """What nobody wants may be written as it likes."""
+    run(server, table, "INSERT INTO t VALUES (1, 'a', NULL), (2, 'b', NULL)")
+    source.open(LATEST, Wanted("none"))
+    run(server, table, "SET SESSION binlog_row_image = MINIMAL", "UPDATE t SET v = 'c'", "DELETE FROM t")
+    assert sum(segment.rows for segment in read_to_end(source, server)) == 4
+
+
+def test_missing_column_names_are_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """A table map without metadata would give columns without names and signs (M6); an unwanted one may come."""
+    source.open(LATEST, Wanted(table, ("t",)))
+    run(server, table, "CREATE TABLE other (id INT UNSIGNED)")
+    server.sql("SET GLOBAL binlog_row_metadata = MINIMAL")
+    try:
+        run(server, table, "INSERT INTO other VALUES (1)")
+        assert sum(segment.rows for segment in read_to_end(source, server)) == 1
+        run(server, table, "INSERT INTO t VALUES (1, 'a', NULL)")
+    finally:
+        server.sql("SET GLOBAL binlog_row_metadata = FULL")
+    with pytest.raises(SourceRefused, match="no column names"):
+        read_to_end(source, server)
+
+
+def test_partial_json_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """A difference of a JSON document is no value."""
+    if not is_mysql(server):
+        pytest.skip("MySQL's own")
+    run(server, table, "INSERT INTO t VALUES (1, 'a', JSON_OBJECT('a', REPEAT('x', 100), 'b', 1))")
+    refused = refused_after(
+        server,
+        source,
+        table,
+        "SET SESSION binlog_row_value_options = PARTIAL_JSON",
+        "UPDATE t SET j = JSON_SET(j, '$.b', 2) WHERE id = 1",
+    )
+    assert "PARTIAL_UPDATE_ROWS" in refused.message
+
+
+def test_statement_format_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """Rows that a session changes by statement would be lost; the statement's values are not shown (I12)."""
+    refused = refused_after(
+        server, source, table, "SET SESSION binlog_format = STATEMENT", "INSERT INTO t VALUES (1, 'secret', NULL)"
+    )
+    assert "INSERT" in refused.message
+    assert "secret" not in str(refused)
+
+
+def test_definition_by_statement_is_no_loss(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """DDL always is a statement."""
+    source.open(LATEST, Wanted(table))
+    run(
+        server,
+        table,
+        *("CREATE VIEW w AS SELECT 1", "CREATE PROCEDURE p() SELECT 1", "DROP PROCEDURE p", "TRUNCATE TABLE t"),
+        *("ANALYZE TABLE t", "OPTIMIZE TABLE t", "RENAME TABLE t TO u", "CREATE INDEX i ON u (v)", "DROP VIEW w"),
+        *("CREATE TRIGGER g BEFORE INSERT ON u FOR EACH ROW SET NEW.v = 'g'", "INSERT INTO u VALUES (1, 'a', NULL)"),
+        *("CREATE USER IF NOT EXISTS someone", "GRANT SELECT ON *.* TO someone", "DROP USER someone", "FLUSH TABLES"),
+    )
+    assert [change.after[:2] for change in changes_of(read_to_end(source, server))] == [(b"1", b"g")]
+
+
+def test_xa_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """The rows of an XA transaction come before anybody knows whether it commits."""
+    refused = refused_after(
+        server,
+        source,
+        table,
+        *("XA START 'x'", "INSERT INTO t VALUES (1, 'a', NULL)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"),
+    )
+    assert "XA" in refused.message
+
+
+def test_tagged_gtid_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """A GTID with a tag is an event of its own."""
+    if not is_mysql(server):
+        pytest.skip("MySQL's own")
+    refused = refused_after(
+        server, source, table, "SET gtid_next = 'AUTOMATIC:tag'", "INSERT INTO t VALUES (1, 'a', NULL)"
+    )
+    assert "GTID_TAGGED" in refused.message
+    server.sql("RESET BINARY LOGS AND GTIDS")
+
+
+def test_unknown_character_set_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """Text that cannot be turned into UTF-8 for sure is not guessed; left out of the rule, it does not matter."""
+    run(server, table, "CREATE TABLE c (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET armscii8)")
+    source.open(LATEST, Wanted(table))
+    run(server, table, "INSERT INTO c VALUES (1, 'x')")
+    with pytest.raises(SourceRefused, match=r"column a of .*character set armscii8"):
+        read_to_end(source, server)
+    source.open(LATEST, Wanted(table, skip=("a",)))
+    run(server, table, "INSERT INTO c VALUES (2, 'x')")
+    assert ids(read_to_end(source, server)) == [b"2"]
+
+
+# ----------------------------------------------------------------------------- accounts
+
+
+def test_wrong_password_is_refused(server: SqlServer) -> None:
+    """Waiting does not help; the password is not shown."""
+    with pytest.raises(SourceRefused) as refused:
+        source_of(server, password="geheim").open(LATEST, Wanted("none"))
+    assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize("granted", ["", "REPLICATION CLIENT", "REPLICATION SLAVE"])
+def test_missing_grants_are_refused(server: SqlServer, granted: str) -> None:
+    """The hint is the SQL that mends it."""
+    server.sql("CREATE USER poor IDENTIFIED BY 'poor'")
+    try:
+        if granted:
+            server.sql(f"GRANT {granted} ON *.* TO poor")
+        source = source_of(server, user="poor", password="poor")
+        with pytest.raises(SourceRefused) as refused:
+            source.open(LATEST, Wanted("none"))
+        server.sql(refused.value.hint.replace("the account", "poor"))
+        source.open(LATEST, Wanted("none"))
+        source.close()
+    finally:
+        server.sql("DROP USER poor")
+
+
+def test_second_reader_ends_the_first(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """One server id, one dump: the older one is told that it was replaced, which is no fault."""
+    source.open(LATEST, Wanted(table))
+    second = source_of(server)
+    second.open(LATEST, Wanted(table))
+    with pytest.raises(TermEnded) as ended:
+        read_until(source, lambda read: False)
+    assert ended.value.reason is EndReason.SOURCE_CLAIMED
+    run(server, table, "INSERT INTO t VALUES (1, 'a', NULL)")
+    assert ids(read_to_end(second, server)) == [b"1"]
+    second.close()
+
+
+@pytest.mark.parametrize("mode", ["preferred", "required"])
+def test_encrypted_dump_is_read(server: SqlServer, table: str, mode: str) -> None:
+    """TLS changes nothing in what is read."""
+    if is_mariadb(server):
+        pytest.skip("MariaDB 10.11 has no certificate by itself")
+    source = source_of(server, tls=Tls(mode=mode))  # type: ignore[arg-type]
+    source.open(LATEST, Wanted(table))
+    run(server, table, "INSERT INTO t VALUES (1, REPEAT('x', 50), NULL)")
+    assert ids(read_to_end(source, server)) == [b"1"]
+    source.close()
+
+
+def test_tls_is_checked(server: SqlServer) -> None:
+    """A certificate of its own authority is trusted by that authority only, and only under its name."""
+    if is_mariadb(server):
+        with pytest.raises(SourceRefused):
+            source_of(server, tls=Tls(mode="required")).open(LATEST, Wanted("none"))
+        return
+    ca_file = str(server.data / "ca.pem")
+    with pytest.raises(SourceRefused, match="not trusted"):
+        source_of(server, tls=Tls(mode="authority")).open(LATEST, Wanted("none"))
+    with pytest.raises(SourceRefused, match="not trusted"):
+        source_of(server, tls=Tls(mode="verified", ca_file=ca_file)).open(LATEST, Wanted("none"))
+    with pytest.raises(SourceRefused, match="TLS files"):
+        source_of(server, tls=Tls(mode="verified", ca_file="/nowhere/ca.pem")).open(LATEST, Wanted("none"))
+    trusted = source_of(server, tls=Tls(mode="authority", ca_file=ca_file))
+    trusted.open(LATEST, Wanted("none"))
+    trusted.close()
+
+
+def test_checks_of_a_good_server_are_all_ok(server: SqlServer) -> None:
+    """What doctor prints; names are stable."""
+    found = Server(Login(host=server.address, user=server.reader_user, password=server.reader_password))
+    try:
+        results = checks(found)
+    finally:
+        found.close()
+    assert [check for check in results if not check.ok] == []
+    assert {"source.version", "source.log_bin", "source.binlog_format", "source.grants", "source.gtid"} <= {
+        check.name for check in results
+    }
