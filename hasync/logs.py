@@ -61,6 +61,7 @@ class Event(StrEnum):
 
     SESSION_CONNECTED = "session_connected", "ZooKeeper session is usable"
     SESSION_SUSPENDED = "session_suspended", "ZooKeeper does not answer; the session may still live"
+    SESSION_CLOSED = "session_closed", "ZooKeeper session is given back"
     SESSION_LOST = "session_lost", "ZooKeeper session is over"
     SESSION_REFUSED = "session_refused", "ZooKeeper refuses this instance"
     SESSION_RESTARTED = "session_restarted", "a new ZooKeeper session is being opened"
@@ -68,7 +69,7 @@ class Event(StrEnum):
     CONTENDING = "contending", "waiting to lead the stream"
     TERM_BEGAN = "term_began", "this instance leads the stream"
     TERM_ENDED = "term_ended", "this instance leads the stream no longer"
-    TAKEOVER = "takeover", "took over from the previous leader"
+    TAKEOVER = "takeover", "first batch of the term is applied"
     FENCED = "fenced", "a newer leader has claimed the stream, nothing was written"
 
     RESUMED = "resumed", "position to resume at is decided"

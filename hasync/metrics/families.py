@@ -112,7 +112,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _counter("leadership_changes", "Leadership changes of this instance.", "stream", "event"),
         _histogram(
             "failover_duration_seconds",
-            "Loss of the previous leader to the first batch applied by this one.",
+            "Winning the election to the first batch applied.",
             "stream",
             buckets=TAKEOVER_S,
         ),

@@ -162,7 +162,7 @@ class Settings(BaseSettings):
     """How often the position goes to ZooKeeper. Costs no safety: Redis holds the exact one."""
     heartbeat_s: float = Field(default=1.0, gt=0, le=30)
     """How often an idle MySQL is made to send a sign of life. Less than ``zookeeper.session_timeout_s``."""
-    redis_timeout_s: float = Field(default=3.0, gt=0, le=30)
+    redis_timeout_s: float = Field(default=1.5, gt=0, le=30)
     """Longest wait for one answer of Redis. Less than ``zookeeper.session_timeout_s``, or a leader
     could be replaced while it waits."""
     shutdown_timeout_s: float = Field(default=20.0, gt=0, le=600)

@@ -104,6 +104,7 @@ class Candidate:
             configs=coordination.configs,
             halts=coordination.halts,
             intents=coordination.intents,
+            session=session,
             clock=clock,
             observer=observer,
             on_change=self._view_changed,
@@ -141,10 +142,12 @@ class Candidate:
         """Stand, contend, lead, until shut down. The stream's thread's top frame."""
         watching = threading.Thread(target=self.watcher.run, name="hasync-watcher", daemon=True)
         watching.start()
+        self._session.subscribe(self._changed)
         try:
             while not self._stopping.is_set():
                 self._go_round()
         finally:
+            self._session.unsubscribe(self._changed)
             self.watcher.stop()
             watching.join(RELEASE_S)
             self._leave_queue()
@@ -154,7 +157,7 @@ class Candidate:
             self._turn()
         except CoordinationUnavailable as error:
             self._observer.standing(Role("waiting", error.message))
-            self._clock.wait(self._stopping, SLICE_S)
+            self._clock.wait(self._changed, SLICE_S)
         except TermEnded as ended:  # the lock went while a halt was written: contend again
             self._observer.standing(Role("waiting", ended.message))
         except HasyncError as error:  # refused by ZooKeeper: shown, and tried again slowly

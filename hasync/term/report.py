@@ -136,7 +136,7 @@ class StreamReport(RetryObserver):
         self._metrics.enter(STATES.get(role.state, State.STANDBY))
 
     def halted(self, halt: Halt) -> None:
-        self._log.error(Event.HALTED, code=halt.code, reason=halt.reason, hint=halt.hint, position=str(halt.position))
+        self._log.error(Event.HALTED, code=halt.code, reason=halt.reason, hint=halt.hint, position=_text(halt.position))
         self.standing(Role("halted", f"{halt.code}: {halt.reason}"))
 
     def failed(self, error: Exception) -> None:
@@ -179,7 +179,7 @@ class StreamReport(RetryObserver):
         self._now(resumed=resume.explanation)
 
     def began(self, epoch: int, claimed: SinkState) -> None:
-        self._log.info(Event.TERM_BEGAN, epoch=epoch, seq=claimed.seq, position=str(claimed.position))
+        self._log.info(Event.TERM_BEGAN, epoch=epoch, seq=claimed.seq, position=_text(claimed.position))
         self._metrics.lead(epoch)
         self._metrics.enter(State.LEADER)
         self._now(role=Role("leader"), epoch=epoch, since=self._clock.wall(), state=claimed)
@@ -187,7 +187,7 @@ class StreamReport(RetryObserver):
     def ended(self, epoch: int, outcome: Outcome) -> None:
         orderly = outcome.reason in {EndReason.SHUTDOWN, EndReason.HANDOVER, EndReason.PAUSED, EndReason.CONFIG}
         write = self._log.info if orderly else self._log.warning
-        position = str(outcome.last.position) if outcome.last else ""
+        position = _text(outcome.last.position) if outcome.last else None
         write(
             Event.TERM_ENDED,
             epoch=epoch,
@@ -252,7 +252,7 @@ class StreamReport(RetryObserver):
         committed_at = applied.batch.timestamp
         self._metrics.applied(rows, duration_s=applied.duration_s, committed_at=committed_at)
         if committed_at:
-            self._metrics.applied_up_to(committed_at)
+            self._metrics.applied_up_to(min(self._clock.wall(), end_of(committed_at)))
         self._unsaved_rows += rows.total()
         self._now(state=applied.state, rows_applied=self.standing_now.rows_applied + rows.total())
 
@@ -311,3 +311,12 @@ class StreamReport(RetryObserver):
         self._now(degraded=rest, degraded_long=self.standing_now.degraded_long and bool(rest))
         if not rest and self.standing_now.role.state == "leader":
             self._metrics.enter(State.LEADER)
+
+
+def end_of(moment: float) -> float:
+    """Return the latest moment that a commit time stands for: MariaDB gives whole seconds only."""
+    return moment + 1 if moment == int(moment) else moment
+
+
+def _text(position: Position | None) -> str | None:
+    return None if position is None else str(position)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from hasync.coordination import ConfigStore, Halts, Intents
+from hasync.coordination import ConfigStore, Halts, Intents, Session
 from hasync.errors import ConfigInvalid, CoordinationUnavailable, HasyncError
 from hasync.model.cluster import ConfigRevision, Halt, Intent
 from hasync.model.config import StreamConfig, parse
@@ -91,10 +91,12 @@ class Watcher:
         configs: ConfigStore,
         halts: Halts,
         intents: Intents,
+        session: Session,
         clock: Clock,
         observer: WatchObserver,
         on_change: Callable[[StreamView], None],
     ) -> None:
+        self._session = session
         self._configs = configs
         self._halts = halts
         self._intents = intents
@@ -122,10 +124,12 @@ class Watcher:
 
     def run(self) -> None:
         """Watch until stopped. The watcher thread's top frame."""
+        self._session.subscribe(self._wake)
         while not self._stopping.is_set():
             self._wake.clear()
             answered = self.look()
             self._clock.wait(self._wake, LOOK_EVERY_S if answered else TRY_AGAIN_S)
+        self._session.unsubscribe(self._wake)
 
     def look(self) -> bool:
         """Read once; False when ZooKeeper did not answer, and the view stayed as it was."""
