@@ -20,6 +20,12 @@ from hasync.ports import ChangeSource, Clock
 
 _MIB = 1 << 20
 
+GATHER_S = 0.05
+"""Longest gathering of whole transactions into one segment while more bytes are waiting.
+
+Far behind, a full segment takes a slow machine a second to decode; Redis would stand still as long.
+"""
+
 
 @dataclass(slots=True)
 class _Stream:
@@ -162,7 +168,10 @@ class BinlogSource:
             self._latch.check()
             raise SourceUnavailable("the source is not open")
         try:
+            until = self._clock.monotonic() + GATHER_S
             while not stream.transactions.due:
+                if stream.transactions.ready and self._clock.monotonic() >= until:
+                    break
                 packet = self._packet(stream, wait=not stream.transactions.ready)
                 if packet is None:
                     break
