@@ -13,6 +13,7 @@ from hasync.ports import Clock
 from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.exchange import EXEC, MULTI, Exchange, Reply
 from hasync.sinks.faults import describe, mapped
+from hasync.sinks.redis import claim_key
 
 _OLDEST = (6, 0)
 _NOT_TOLD = "INFO is not permitted, so this was not looked at"
@@ -30,11 +31,13 @@ def redis_checks(
     discarded. Never raises for what a server does; called from: any thread.
     """
     exchange = Exchange(endpoint, clock, client_name="hasync-doctor")
+    claim = claim_key(stream).encode()
+    claiming: tuple[Command, ...] = ((b"GET", claim), (b"SET", claim, b"0"), (b"DEL", claim))
     try:
         exchange.open()
         key = state_key(stream)
         found = [_reachable(endpoint, exchange, key), *_server(exchange)]
-        found += [_permissions(exchange, key, samples), _state(exchange, key)]
+        found += [_permissions(exchange, key, (*claiming, *samples)), _state(exchange, key)]
     except HasyncError as error:
         return (Check(name="redis.reachable", ok=False, detail=error.message, remedy=error.hint),)
     finally:
@@ -112,7 +115,7 @@ def _persistence(facts: Facts, save: Reply) -> Check:
 def _permissions(exchange: Exchange, key: str, samples: Sequence[Command]) -> Check:
     """Queue each command in a transaction and discard it: Redis checks permission when it queues."""
     state = key.encode()
-    plain: list[Command] = [(b"WATCH", state), (b"GET", state), (b"TYPE", state), MULTI, EXEC]
+    plain: list[Command] = [(b"WATCH", state), (b"GET", state), (b"TYPE", state), MULTI, EXEC, (b"UNWATCH",)]
     queued: list[Command] = [(b"SET", state, b""), *samples]
     commands = [*plain, MULTI, *queued, (b"DISCARD",)]
     denied = [
@@ -123,9 +126,8 @@ def _permissions(exchange: Exchange, key: str, samples: Sequence[Command]) -> Ch
     ]
     if not denied:
         return Check(name="redis.permissions", ok=True, detail=f"all {len(commands)} commands tried are permitted")
-    remedy = (
-        "ACL SETUSER ... +watch +multi +exec +discard +get +set +type +role +info, and the rules' commands and keys"
-    )
+    rights = "~hasync:* +watch +unwatch +multi +exec +discard +get +set +del +type +role +info"
+    remedy = f"ACL SETUSER ... {rights}, and the rules' commands and keys"
     return Check(name="redis.permissions", ok=False, detail="; ".join(denied), remedy=remedy)
 
 

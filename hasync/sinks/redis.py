@@ -6,6 +6,11 @@ next batch ride behind it in the same buffer. So Redis itself rejects a batch, a
 that was already on the wire, once anybody else wrote the state key. After a reconnect,
 or any reply that is not the plain success, the state is read and judged before
 anything is sent.
+
+A claim competes with the leader before it for the state key, and a busy leader wins
+nearly always: its batch takes one round trip, a claim two. So a claim that lost once
+announces itself under a key of its own (``claim_key``), which leaders watch too: from
+there on no older leader writes. The announcement decides nothing, the state does.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,9 +31,14 @@ from hasync.sinks.exchange import EXEC, MULTI, Exchange, Reply
 from hasync.sinks.faults import DROPPING, code_of, mapped
 from hasync.sinks.verdict import Verdict, judge, trouble
 
-_CLAIM_TRIES = 64
+_CLAIM_TRIES = 16
 _BATCH_TRIES = 5
 _WATCHED_TRIES = 3
+
+
+def claim_key(stream: str) -> str:
+    """Return the key under which a claim asks older leaders to stop; it lives no longer than the claim."""
+    return state_key(stream).removesuffix("state") + "claim"
 
 
 def ignore_fencing(state: SinkState) -> None:
@@ -54,8 +64,12 @@ class RedisSink:
     ) -> None:
         """Keep the settings; the first call connects."""
         self._key = state_key(stream)
-        self._state: Command = (b"GET", self._key.encode())
-        self._watch: Command = (b"WATCH", self._key.encode())
+        self._claim_key = claim_key(stream).encode()
+        self._get: Command = (b"GET", self._key.encode())
+        self._watch_state: Command = (b"WATCH", self._key.encode())
+        self._watch: Command = (*self._watch_state, self._claim_key)
+        self._read: tuple[Command, ...] = (self._get, (b"GET", self._claim_key))
+        self._announced = 0  # the epoch that somebody is claiming, as last read; 0: none
         self._clock = clock
         self._exchange = Exchange(endpoint, clock, client_name=client_name)
         self._on_fenced = on_fenced
@@ -70,7 +84,7 @@ class RedisSink:
     def peek(self) -> SinkState | None:
         """See :meth:`hasync.ports.Sink.peek`."""
         self._connect()
-        (reply,) = self._ask((self._state,))
+        (reply,) = self._ask((self._get,))
         self._seen, self._has_seen = self._decoded(reply), True
         return self._seen
 
@@ -84,17 +98,18 @@ class RedisSink:
         Any other change since the peek ends the term (FENCED).
         """
         for _ in range(_CLAIM_TRIES):
-            raw = self._arm()
+            raw = self._arm(self._watch_state)  # not the announcements: rivals would only stop each other
             stored = self._decoded(raw)
             if stored is not None and raw == self._claimed and stored.epoch == epoch:
                 self._begin_term(stored)  # the reply to our claim was lost
                 return self._confirmed(raw)
             claim = replace(self._adopted(epoch, adopt, stored), epoch=epoch, applied_at=self._clock.wall())
             self._claimed = _encoded(claim)
-            executed, raw = self._transact(self._claimed)
+            executed, raw = self._transact(self._claimed, ((b"DEL", self._claim_key),))
             if isinstance(executed, list):
                 self._begin_term(claim)
                 return self._confirmed(raw)
+            self._ask(((b"SET", self._claim_key, b"%d" % epoch),))
         raise SinkUnavailable(f"{self._key} changed {_CLAIM_TRIES} times while it was claimed")
 
     def apply(self, commands: Sequence[Command], position: Position) -> SinkState:
@@ -147,7 +162,7 @@ class RedisSink:
     def _settled(self, batch: Batch) -> bool:
         """Read the state on a watched connection and judge it; True: ``batch`` is in already."""
         written = self._leader()
-        stored = self._decoded(self._arm())
+        stored = self._decoded(self._arm(self._watch))
         sent, pending = self._attempt or (None, None)
         verdict = judge(stored, written, sent)
         if sent is None or verdict is not Verdict.ATTEMPT:
@@ -156,7 +171,8 @@ class RedisSink:
         if pending is not None and not pending.same_as(batch):
             message = f"another batch was offered while {self._key} already held the one before"
             raise TermEnded(EndReason.LOCAL_FAULT, message)
-        self._written, self._attempt, self._armed = sent, None, True
+        self._written = sent
+        self._judged(Verdict.WRITTEN, stored)
         if pending is None or batch.repeat is Repeat.REPEATABLE:
             # The restore after a refusal went in, and this is the batch again; or its replies are
             # lost and a refusal with them: it is sent once more to hear it, which is harmless.
@@ -168,7 +184,7 @@ class RedisSink:
         """Send the batch; False: it was not applied, and may be sent again. Raises as apply."""
         attempt = self._next(batch.position, redo_from=self._begin if batch.repeat is Repeat.REPEATABLE else None)
         self._attempt, self._armed = (attempt, batch), False
-        executed, raw = self._transact(_encoded(attempt), batch)
+        executed, raw = self._transact(_encoded(attempt), batch.commands, batch)
         if executed is None:
             return False
         self._written, self._attempt = attempt, None
@@ -233,11 +249,12 @@ class RedisSink:
             self._exchange.open()
             self._exchange.greet()
 
-    def _arm(self) -> Reply:
-        """Watch the state key on this connection, then read it."""
+    def _arm(self, watch: Command) -> Reply:
+        """Watch on this connection what ``watch`` says and nothing else, then read the state."""
         self._connect()
         self._armed = False
-        _, raw = self._ask((self._watch, self._state))
+        *_, raw, announced = self._ask(((b"UNWATCH",), watch, *self._read))
+        self._announced = _epoch(announced)
         return raw
 
     def _ask(self, commands: Sequence[Command]) -> list[Reply]:
@@ -245,30 +262,31 @@ class RedisSink:
         replies = self._exchange.ask(commands)
         for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, RedisError):
-                raise self._answered(reply, f"{command[0].decode()} {_text(command[1])}")
+                raise self._answered(reply, " ".join((command[0].decode(), *map(_text, command[1:2]))))
         return replies
 
-    def _transact(self, raw: bytes, batch: Batch | None = None) -> tuple[list[Reply] | None, Reply]:
-        """Run the batch and the new state ``raw`` as one transaction, watch again and read.
+    def _transact(
+        self, raw: bytes, commands: Sequence[Command] = (), batch: Batch | None = None
+    ) -> tuple[list[Reply] | None, Reply]:
+        """Run ``commands``, those of ``batch`` if given, and the new state as one transaction; watch again and read.
 
         Return EXEC's replies (None: somebody wrote a watched key, nothing was
         applied) and the state that Redis holds now. Raises when Redis refused to run
         it, with nothing applied.
         """
-        commands = batch.commands if batch else ()
         write: Command = (b"SET", self._key.encode(), raw)
-        *queued, executed, watched, found = self._exchange.ask(
-            (MULTI, *commands, write, EXEC, self._watch, self._state)
-        )
+        replies = self._exchange.ask((MULTI, *commands, write, EXEC, self._watch, *self._read))
+        *queued, executed, watched, found, announced = replies
         if isinstance(executed, RedisError):
             self._attempt = None
             raise self._not_run(executed, queued, batch)
         if executed and isinstance(executed[-1], RedisError):
             self._attempt = None
             raise mapped(executed[-1], f"SET {self._key}; the batch is applied, its position is not")
-        for reply in (watched, found):
+        for reply in (watched, found, announced):
             if isinstance(reply, RedisError):
                 raise self._answered(reply, f"WATCH and GET {self._key}")
+        self._announced = _epoch(announced)
         if executed is None:
             self._attempt = None
         return executed, found
@@ -299,6 +317,8 @@ class RedisSink:
     def _judged(self, verdict: Verdict, stored: SinkState | None) -> None:
         """Arm when the state is the last confirmed write, raise what the verdict means otherwise."""
         self._seen, self._has_seen = stored, True
+        if verdict is Verdict.WRITTEN and stored is not None and self._announced > stored.epoch:
+            verdict, stored = Verdict.FENCED, replace(stored, epoch=self._announced)
         if verdict is Verdict.WRITTEN:
             self._attempt, self._armed = None, True
             return
@@ -338,6 +358,11 @@ def _moved_on(seen: SinkState | None, stored: SinkState) -> bool:
     if seen is None:
         return True
     return stored.seq >= seen.seq and (stored.epoch, stored.seq) > (seen.epoch, seen.seq)
+
+
+def _epoch(announced: Reply) -> int:
+    """Return the epoch announced; an absent or strange announcement is none."""
+    return int(announced) if isinstance(announced, bytes) and announced.isdigit() else 0
 
 
 def _text(key: bytes) -> str:

@@ -253,7 +253,7 @@ class RedisBench:
 
     def content(self) -> dict[bytes, Value]:
         """See Bench."""
-        keys = [key for key in self.raw.keys() if key != self._key.encode()]  # noqa: SIM118 - Redis' KEYS
+        keys = [key for key in self.raw.keys() if not key.startswith(b"hasync:")]  # noqa: SIM118 - Redis' KEYS
         return {key: self.raw.hgetall(key) if self.raw.type(key) == b"hash" else self.raw.get(key) for key in keys}
 
     def put(self, key: bytes, value: Value) -> None:

@@ -87,7 +87,7 @@ def test_snapshots_alone_are_a_warning_of_their_own(bench: RedisBench) -> None:
 
 def test_missing_rights_are_listed_by_command_and_key(bench: RedisBench) -> None:
     """Rights are tried on the rules' own commands and keys, in a transaction that is discarded."""
-    rules = ("reset", "on", ">sesame", f"~{state_key(STREAM)}", "~user:*", "+@all", "-role", "-info", "-hset")
+    rules = ("reset", "on", ">sesame", "~hasync:*", "~user:*", "+@all", "-role", "-info", "-hset")
     bench.raw.execute_command("ACL", "SETUSER", "app", *rules)
     try:
         found = look(bench.server.port, username="app", password="sesame")
@@ -110,7 +110,7 @@ def test_replica_is_a_finding(bench: RedisBench, tmp_path: Path) -> None:
 
 def test_cluster_mode_is_a_finding(tmp_path: Path) -> None:
     """Redis Cluster is not supported yet."""
-    with Redis(tmp_path, options={"cluster-enabled": "yes"}) as server:
+    with PortLease() as bus, Redis(tmp_path, options={"cluster-enabled": "yes", "cluster-port": bus.port}) as server:
         found = look(server.port)
     assert not found["redis.cluster"].ok
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from hasync.clock import SystemClock
-from hasync.errors import Regressed, SinkRefused, SinkUnavailable, StateMissing, TermEnded
+from hasync.errors import EndReason, Regressed, SinkRefused, SinkUnavailable, StateMissing, TermEnded
 from hasync.model.command import command
 from hasync.model.state import SinkState, state_key
 from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.exchange import Exchange
-from hasync.sinks.redis import RedisSink
+from hasync.sinks.redis import RedisSink, claim_key
 from testbed import Proxy, Redis
 from tests.integration.sinks.bench import STREAM, RedisBench, at, run
 
@@ -189,7 +189,7 @@ def test_missing_password_is_refused(tmp_path: Path) -> None:
 
 def test_forbidden_key_is_refused_before_anything_is_applied(bench: RedisBench) -> None:
     """Redis rejects the whole transaction, and the error names the command and the key."""
-    with user(bench, "resetkeys", f"~{KEY}", "~good") as account:
+    with user(bench, "resetkeys", "~hasync:*", "~good") as account:
         sink = lead(bench.sink_at(bench.server.port, **account))
         with pytest.raises(SinkRefused, match=r"SET 'bad' \(command 2 of 2\) with NOPERM") as refused:
             sink.apply([command("SET", "good", "1"), command("SET", "bad", "secret-value")], at(200))
@@ -202,9 +202,9 @@ def test_state_refused_inside_the_transaction_is_told_loudly() -> None:
     """The batch ran, its state did not: that is not taken for a batch that never arrived."""
     greeting = b"+OK\r\n*1\r\n$6\r\nmaster\r\n+OK\r\n*0\r\n"
     nothing = b"$-1\r\n"
-    claimed = b"+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n+OK\r\n%s"
-    refused = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n-NOPERM no\r\n+OK\r\n" + nothing
-    with scripted(greeting, nothing, b"+OK\r\n" + nothing, claimed, refused) as port:
+    claimed = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:0\r\n+OK\r\n+OK\r\n%s" + nothing
+    refused = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n-NOPERM no\r\n+OK\r\n" + nothing + nothing
+    with scripted(greeting, nothing, b"+OK\r\n+OK\r\n" + nothing + nothing, claimed, refused) as port:
         sink = RedisSink(stream=STREAM, endpoint=RedisEndpoint(url=f"redis://127.0.0.1:{port}"), clock=SystemClock())
         sink.claim(1, sink.peek())
         with pytest.raises(SinkRefused, match="the batch is applied, its position is not"):
@@ -308,6 +308,74 @@ def test_counter_that_others_count_too_does_not_starve_the_stream(bench: RedisBe
         other.join()
     assert int(bench.content()[b"counter"]) % 1000 == 200
     assert position_of(bench) == 300
+
+
+class MeddlingClock(SystemClock):
+    """Runs ``meddle`` whenever the wall clock is read: between what a claim reads and what it writes."""
+
+    def __init__(self) -> None:
+        self.meddle: Callable[[], object] = lambda: None
+
+    def wall(self) -> float:
+        self.meddle()
+        return super().wall()
+
+
+def test_busy_zombie_cannot_keep_its_successor_from_the_claim(bench: RedisBench) -> None:
+    """The old leader gets a batch in whenever the claim has read the state; the announcement stops it."""
+    clock, zombie, numbers, ends = MeddlingClock(), lead(bench.sink()), iter(range(200, 10_000)), []
+    endpoint = RedisEndpoint(url=f"redis://127.0.0.1:{bench.server.port}")
+    successor = RedisSink(stream=STREAM, endpoint=endpoint, clock=clock)
+
+    def write_on() -> None:
+        try:
+            zombie.apply([ADD], at(next(numbers)))
+        except TermEnded as ended:
+            ends.append(ended.reason)
+
+    seen = successor.peek()
+    clock.meddle = write_on
+    claimed = successor.claim(2, seen)
+    assert (claimed.epoch, claimed.position) == (2, at(200))
+    assert set(ends) == {EndReason.FENCED}
+    assert bench.fenced(zombie) == len(ends)
+    clock.meddle = lambda: None
+    assert run(successor, ADD, position=at(300)).seq == 3
+    assert bench.content() == {b"counter": b"2"}
+    successor.close()
+
+
+def test_announcement_of_a_claim_that_came_too_late_does_not_stop_the_leader(bench: RedisBench) -> None:
+    """Only a higher epoch's announcement ends a term; the state alone decides who leads."""
+    sink = lead(bench.sink(), epoch=5)
+    bench.raw.set(claim_key(STREAM), "4")
+    assert sink.apply([ADD], at(200)).seq == 2
+    bench.raw.set(claim_key(STREAM), "junk")
+    assert sink.apply([ADD], at(300)).seq == 3
+    bench.raw.set(claim_key(STREAM), "6")
+    with pytest.raises(TermEnded):
+        sink.apply([ADD], at(400))
+    assert position_of(bench) == 300
+
+
+def test_announcement_between_a_lost_reply_and_its_retry_ends_the_term(bench: RedisBench) -> None:
+    """The batch is in and stays in; the leader that wrote it writes no more."""
+    sink = lead(bench.sink(), epoch=5)
+    with bench.replies_lost(), pytest.raises(SinkUnavailable):
+        sink.apply([ADD], at(200))
+    bench.raw.set(claim_key(STREAM), "6")
+    for _ in range(2):
+        with pytest.raises(TermEnded):
+            run(sink, ADD, position=at(200))
+    assert bench.content() == {b"counter": b"1"}
+
+
+def test_claim_clears_a_stale_announcement(bench: RedisBench) -> None:
+    """An announcement whose candidate died, even of an epoch that ZooKeeper forgot, stops nobody later."""
+    bench.raw.set(claim_key(STREAM), "99")
+    sink = lead(bench.sink(), epoch=5)
+    assert sink.apply([ADD], at(200)).seq == 2
+    assert bench.raw.get(claim_key(STREAM)) is None
 
 
 def test_leaders_that_fight_over_one_state_never_count_twice(bench: RedisBench) -> None:
