@@ -2,36 +2,33 @@
 # DB=mariadb (default: mysql) chooses the database of the demo.  ARGS="-k name" is passed to pytest.
 
 python := .venv/bin/python
-setup := @scripts/setup.sh
 sources := hasync testbed demo tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts lock clean distclean
+.PHONY: help setup demo test check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Three instances, a killed leader, and a verdict on every key (DB=mariadb for MariaDB)
-	$(setup)
+setup: ## Install what is missing: Debian packages (as root), .venv, MySQL in a cache
+	@scripts/setup.sh
+
+demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=mariadb for MariaDB)
 	@$(python) -m demo $(if $(DB),--db $(DB))
 
-test: ## All tests, against real servers that are started for them
-	$(setup)
+test: setup ## All tests, against real servers that are started for them
 	@$(python) -m pytest $(ARGS)
 
 check: lint types contracts ## Everything that reads the code without running it
 
-lint: ## ruff: rules and format
-	$(setup)
+lint: setup ## ruff: rules and format
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 
-types: ## mypy
-	$(setup)
+types: setup ## mypy
 	@.venv/bin/mypy
 
-contracts: ## import-linter: who may import whom
-	$(setup)
+contracts: setup ## import-linter: who may import whom
 	@.venv/bin/lint-imports
 
 lock: ## Pin the newest versions of requirements/*.in, with hashes

@@ -14,25 +14,37 @@ ROOT = Path(__file__).parents[2]
 
 # Starts a child from a thread that ends at once, says its pid, and waits for its own end.
 PARENT = """
-import sys, threading
+import sys, threading, time
 from pathlib import Path
-from testbed import Process
+from testbed import Process, wait_until
 
 place = Path(sys.argv[1])
 child = Process(["/bin/sleep", "600"], log=place / "log", directory=place)
-thread = threading.Thread(target=child.start)
+
+def start():
+    child.start()
+    comm = Path(f"/proc/{child.pid}/comm")
+    wait_until("the child is a sleep", lambda: comm.read_text() == "sleep\\n")
+
+thread = threading.Thread(target=start)
 thread.start()
 thread.join()
+time.sleep(0.2)  # time for the kernel to end the thread, and the child if it were tied to it
 print(child.pid, flush=True)
 sys.stdin.read()
 """
 
 
-def alive(pid: int) -> bool:
+def state(pid: int) -> str:
+    """Return R, S, T (stopped), Z …, "" if there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return False
+        return ""
+
+
+def alive(pid: int) -> bool:
+    return state(pid) not in {"", "Z"}
 
 
 def sleeper(place: Path) -> Process:
@@ -45,7 +57,6 @@ def test_child_outlives_its_thread_and_dies_with_a_sigkilled_parent(place: Path)
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        wait_until("the child is a sleep", lambda: "sleep" in Path(f"/proc/{pid}/comm").read_text())
         assert alive(pid)
         parent.kill()
     wait_until("the child is gone", lambda: not alive(pid))
@@ -67,7 +78,8 @@ def test_frozen_process_can_be_stopped(place: Path) -> None:
     process = sleeper(place)
     process.start()
     process.freeze()
-    assert process.stop(timeout_s=10) == -signal.SIGTERM
+    wait_until("it is stopped", lambda: state(process.pid) == "T")
+    assert process.stop(timeout_s=1) == -signal.SIGTERM
 
 
 def test_process_that_ignores_sigterm_is_killed(place: Path) -> None:

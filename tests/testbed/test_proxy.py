@@ -117,6 +117,7 @@ def test_held_bytes_arrive_at_release(proxy: Proxy, echo: Echo) -> None:
         proxy.hold()
         client.sendall(b"late")
         proxy.wait_held()
+        assert silent(client)
         assert (echo.received, proxy.held_bytes) == (b"", 4)
         proxy.release()
         assert client.recv(100) == b"LATE"

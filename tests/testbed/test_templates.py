@@ -1,6 +1,7 @@
 """Templates: built once, whole or not at all."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def test_two_at_once_build_one_template() -> None:
     def build(data: Path) -> None:
         data.mkdir()
         built.append(data)
+        time.sleep(0.2)  # the others arrive
 
     threads = [threading.Thread(target=template, args=("mysql", "9.7"), kwargs={"build": build}) for _ in range(4)]
     for thread in threads:
