@@ -106,9 +106,8 @@ class Latch:
         self._sockets: list[socket.socket] = []
         self._fired = False
 
-    def watch(self, connection: Any) -> None:
-        """Take a connection under watch. Raises SourceUnavailable when the latch has fired."""
-        original = connection._sock  # noqa: SLF001 - PyMySQL has no public way to its socket
+    def watch(self, original: socket.socket) -> None:
+        """Take a connected socket under watch. Raises SourceUnavailable when the latch has fired."""
         with self._lock:
             self._sockets.append(socket.fromfd(original.fileno(), original.family, original.type))
         self.check()
@@ -151,27 +150,41 @@ def connect(login: Login, *, read_timeout_s: float, latch: Latch | None = None) 
 
     Raises SourceUnavailable, SourceRefused (account, TLS).
     """
-    if latch is not None:
-        latch.check()
     host, port = login.address
     arguments = login.tls.arguments()
     with translated(login.host):
-        connection = pymysql.connect(
+        connection = pymysql.Connection(
             host=host,
             port=port,
             user=login.user,
             password=login.password.encode(),  # text would be sent as latin-1
             charset="utf8mb4",
             autocommit=True,
-            connect_timeout=login.connect_timeout_s,
-            read_timeout=read_timeout_s,
-            write_timeout=read_timeout_s,
+            read_timeout=login.connect_timeout_s,
+            write_timeout=login.connect_timeout_s,
             program_name="hasync",
+            defer_connect=True,
             **arguments,
         )
-    if latch is not None:
-        latch.watch(connection)
+        connection.connect(_dial(login, latch))
+    connection._read_timeout = read_timeout_s  # noqa: SLF001 - the handshake's limit was another
     return connection
+
+
+def _dial(login: Login, latch: Latch | None) -> socket.socket:
+    """Open the TCP connection ourselves, so that the latch can end the handshake as well."""
+    if latch is not None:
+        latch.check()
+    dialled = socket.create_connection(login.address, login.connect_timeout_s)
+    dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    dialled.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    try:
+        if latch is not None:
+            latch.watch(dialled)
+    except SourceUnavailable:
+        dialled.close()
+        raise
+    return dialled
 
 
 def shut(connection: Any) -> None:
