@@ -32,6 +32,7 @@ from hasync.sinks.faults import DROPPING, code_of, mapped
 from hasync.sinks.verdict import Verdict, judge, trouble
 
 _CLAIM_TRIES = 16
+_ANNOUNCED_S = b"60"  # seconds after which the announcement of a candidate that died is forgotten
 _BATCH_TRIES = 5
 _WATCHED_TRIES = 3
 
@@ -109,7 +110,7 @@ class RedisSink:
             if isinstance(executed, list):
                 self._begin_term(claim)
                 return self._confirmed(raw)
-            self._ask(((b"SET", self._claim_key, b"%d" % epoch),))
+            self._ask(((b"SET", self._claim_key, b"%d" % epoch, b"EX", _ANNOUNCED_S),))
         raise SinkUnavailable(f"{self._key} changed {_CLAIM_TRIES} times while it was claimed")
 
     def apply(self, commands: Sequence[Command], position: Position) -> SinkState:
