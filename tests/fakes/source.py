@@ -164,6 +164,11 @@ class FakeServer:
             twin.commit(*known.changes, timestamp=known.timestamp)
         return twin
 
+    def end(self) -> Position:
+        """Return where the binlog ends now."""
+        with self.changed:
+            return self.place_before(len(self._transactions) + 1)
+
     # -------------------------------------------------------------- what a source asks for
 
     def attach(self, source: "FakeSource") -> int:
