@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import ConnectionLoss, KazooException, OperationTimeoutError
+from kazoo.exceptions import KazooException, OperationTimeoutError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import KazooState, KeeperState
 
@@ -213,9 +213,6 @@ class ZooKeeperSession:
         client, started = self._client, self._clock.monotonic()
         error: Exception | None = None
         try:
-            if not client.connected:
-                # Not left to kazoo's queue: what nobody waits for any more must not be sent (K3).
-                raise ConnectionLoss
             return request(client).get(timeout=self.timeout_s / 3 if timeout_s is None else timeout_s)
         except KazooTimeoutError as timeout:
             error = OperationTimeoutError()

@@ -360,9 +360,11 @@ def test_position_is_not_saved_without_lock(world: World) -> None:
     a.stream(STREAM).terms.raise_epoch(first, 0)
     stored = saved(a, first, acknowledged(1))
     world.delete(first.lock_path)
+    late = acknowledged(5)
+    assert ended(lambda: a.stream(STREAM).positions.save(first, stored, late)) is EndReason.LOCK_LOST
+    assert a.stream(STREAM).positions.load() == stored
     second = elected(b)
     newer = b.stream(STREAM).positions.save(second, stored, acknowledged(2, epoch=2))
-    late = acknowledged(5)
     assert ended(lambda: a.stream(STREAM).positions.save(first, stored, late)) is EndReason.LOCK_LOST
     assert a.stream(STREAM).positions.load() == newer
 
