@@ -18,7 +18,8 @@ class LeaderStatus:
     """A leader's own words on one stream.
 
     ``reached`` is False when it could not be asked, and ``why`` says why; then all else
-    is unknown. ``degraded``: what does not work, by operation.
+    is unknown. ``troubles``: what it is trying again now, by operation; ``degraded``: it
+    has been doing so for long.
     """
 
     reached: bool
@@ -26,7 +27,8 @@ class LeaderStatus:
     lag_s: float | None = None
     config_revision: int = 0
     config_refusal: str = ""
-    degraded: Mapping[str, str] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    degraded: bool = False
     rows_applied: int = 0
 
     @classmethod
@@ -42,7 +44,8 @@ class LeaderStatus:
             lag_s=float(lag) if isinstance(lag, int | float) else None,
             config_revision=int(part.get("config_revision") or 0),
             config_refusal=str(part.get("config_refusal") or ""),
-            degraded={str(name): str(why) for name, why in (part.get("degraded") or {}).items()},
+            troubles={str(name): str(why) for name, why in (part.get("degraded") or {}).items()},
+            degraded=bool(part.get("degraded_long")),
             rows_applied=int(part.get("rows_applied") or 0),
         )
 

@@ -115,8 +115,8 @@ class Summary:
             yield f"the leader cannot be asked: {told.why}"
         if told.config_refusal and not known:
             yield f"the leader refuses the config and keeps revision {told.config_revision}: {told.config_refusal}"
-        for operation, why in told.degraded.items():
-            yield f"degraded: {operation}: {why}"
+        if told.degraded:
+            yield from (f"degraded: {operation}: {why}" for operation, why in told.troubles.items())
 
     def _warnings(self) -> Iterator[str]:
         facts = self.facts
@@ -126,6 +126,8 @@ class Summary:
             yield f"a pause by {facts.intent.by} is asked for; the leader is handing over"
         if facts.leader is not None and not any(role == "standby" for role in facts.roles().values()):
             yield "no standby: nobody would take over"
+        if self.told is not None and not self.told.degraded:
+            yield from (f"trying again: {operation}: {why}" for operation, why in self.told.troubles.items())
         for member in facts.members:
             status = member.streams[facts.stream]
             if status.role in {"waiting", "halted"} and status.detail:
@@ -183,7 +185,8 @@ def _leader(leader: Leader | None, told: LeaderStatus | None) -> dict[str, Any] 
         "since": leader.since,
         "address": leader.address or None,
         "reached": bool(told and told.reached),
-        "degraded": dict(told.degraded) if told else {},
+        "degraded": bool(told and told.degraded),
+        "troubles": dict(told.troubles) if told else {},
     }
 
 

@@ -178,6 +178,14 @@ def test_executed_reset_is_a_term_of_its_own(settled: Stage) -> None:
     assert term.note == "position reset by ann@here: binlog.000001:500 to binlog.000001:200"
 
 
+def test_reset_claims_above_every_epoch_ever_seen(settled: Stage) -> None:
+    """A ZooKeeper that was set up anew counts from 1, but Redis remembers the epochs before."""
+    settled.write(seq=9, pos=500, epoch=12)
+    assert settled.run("position", "reset", *TARGET, "--execute", "--yes").exit_code == 0
+    assert settled.store.state is not None
+    assert settled.store.state.epoch == 13
+
+
 def test_reset_of_a_stream_whose_state_is_gone_mends_it(settled: Stage) -> None:
     """After a flushed Redis the operator chooses a place, and the next term continues there."""
     settled.store.delete_state()

@@ -173,9 +173,18 @@ def test_config_that_the_leader_refuses_is_degraded(stage: Stage, port: AdminPor
 
 
 @pytest.mark.usefixtures("leadership")
-def test_degraded_leader_is_told(stage: Stage, port: AdminPort) -> None:
-    """What the leader cannot do now is shown by operation."""
+def test_leader_that_tries_again_is_a_warning_at_first(stage: Stage, port: AdminPort) -> None:
+    """A hiccup is not an alarm."""
     port.stream["degraded"] = {"apply": "connection refused"}
+    answer = stage.run("status")
+    assert answer.exit_code == 0
+    assert "! trying again: apply: connection refused" in answer.stdout
+
+
+@pytest.mark.usefixtures("leadership")
+def test_degraded_leader_is_told(stage: Stage, port: AdminPort) -> None:
+    """What the leader cannot do for long is shown by operation."""
+    port.stream |= {"degraded": {"apply": "connection refused"}, "degraded_long": True}
     answer = stage.run("status")
     assert answer.exit_code == 3
     assert "degraded: apply: connection refused" in answer.stdout
