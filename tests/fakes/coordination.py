@@ -15,26 +15,16 @@ Several members share one :class:`FakeCluster`, as several instances share a Zoo
 import itertools
 import threading
 import time
-from typing import TypeVar
 
 from hasync.cluster.configs import KEPT, MAX_DOCUMENT_BYTES
 from hasync.cluster.positions import refuse_regress
 from hasync.cluster.znodes import StreamZnodes, Znodes
 from hasync.coordination import Members, RevisionConflict, StoredPosition, StreamCatalog, StreamCoordination
 from hasync.errors import ConfigInvalid, CoordinationRefused, CoordinationUnavailable, EndReason, TermEnded
-from hasync.model.cluster import ConfigRevision, EpochRecord, Halt, Intent, Leader, Leadership, Member, TermRecord
+from hasync.model.cluster import ConfigRevision, EpochRecord, Halt, Intent, Leader, Leadership, TermRecord
+from hasync.model.member import Member
 from hasync.model.state import Acknowledged
-from tests.fakes.ensemble import Check, ConflictError, Create, Delete, FakeEnsemble, FakeSession, Node, Operation, Put
-
-Value = TypeVar("Value")
-
-
-def held(node: Node | None, kind: type[Value]) -> Value | None:
-    """Return a node's value, which must be of this kind; None for no node."""
-    if node is None:
-        return None
-    assert isinstance(node.value, kind), node
-    return node.value
+from tests.fakes.ensemble import ConflictError, Create, Delete, FakeEnsemble, FakeSession, Put, commit, held, upsert
 
 
 class FakeCluster:
@@ -77,23 +67,6 @@ class FakeMember:
             halts=FakeHalts(session, paths),
             intents=FakeIntents(session, paths),
         )
-
-
-def commit(session: FakeSession, leadership: Leadership, *operations: Operation) -> None:
-    """Write under the lock. Raises TermEnded, ConflictError counted from 1, CoordinationUnavailable."""
-    if session.generation != leadership.generation:
-        raise TermEnded(EndReason.SESSION_LOST)
-    try:
-        session.multi(Check(leadership.lock_path, leadership.lock_version), *operations)
-    except ConflictError as conflict:
-        if conflict.index == 0:
-            raise TermEnded(EndReason.LOCK_LOST) from conflict
-        raise
-
-
-def upsert(path: str, value: object, node: Node | None) -> Operation:
-    """Create or replace, whichever fits what was read."""
-    return Create(path, value) if node is None else Put(path, value, node.version)
 
 
 class FakeElection:

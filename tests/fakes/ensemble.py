@@ -7,11 +7,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hasync.coordination import Session
-from hasync.errors import CoordinationRefused, CoordinationUnavailable
+from hasync.errors import CoordinationRefused, CoordinationUnavailable, EndReason, TermEnded
+from hasync.model.cluster import Leadership
 
 ANY = -1
+
+Value = TypeVar("Value")
 
 
 class ConflictError(Exception):
@@ -278,6 +282,31 @@ class FakeSession:
         except ConflictError:
             return False
         return True
+
+
+def held(node: Node | None, kind: type[Value]) -> Value | None:
+    """Return a node's value, which must be of this kind; None for no node."""
+    if node is None:
+        return None
+    assert isinstance(node.value, kind), node
+    return node.value
+
+
+def commit(session: FakeSession, leadership: Leadership, *operations: Operation) -> None:
+    """Write under the lock. Raises TermEnded, ConflictError counted from 1, CoordinationUnavailable."""
+    if session.generation != leadership.generation:
+        raise TermEnded(EndReason.SESSION_LOST)
+    try:
+        session.multi(Check(leadership.lock_path, leadership.lock_version), *operations)
+    except ConflictError as conflict:
+        if conflict.index == 0:
+            raise TermEnded(EndReason.LOCK_LOST) from conflict
+        raise
+
+
+def upsert(path: str, value: object, node: Node | None) -> Operation:
+    """Create or replace, whichever fits what was read."""
+    return Create(path, value) if node is None else Put(path, value, node.version)
 
 
 _PORT: Callable[[FakeEnsemble], Session] = FakeSession
