@@ -22,15 +22,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from hasync.errors import CoordinationRefused, Fatal, TermEnded
-from hasync.model.cluster import (
-    ConfigRevision,
-    Halt,
-    Intent,
-    Leader,
-    Leadership,
-    Member,
-    TermRecord,
-)
+from hasync.model.cluster import ConfigRevision, Halt, Intent, Leader, Leadership, TermRecord
+from hasync.model.member import Member
 from hasync.model.state import Acknowledged
 
 

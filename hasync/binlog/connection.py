@@ -209,12 +209,19 @@ def translate(error: Exception, host: str) -> HasyncError:
     if code == _DUMP_FAILED:
         return _dump_failed(text, host)
     if code == _TLS_FAILED or _UNTRUSTED in text:
-        return SourceRefused(f"{host} is not trusted: {text}", hint="check the source's tls settings and certificates")
+        return _own(f"{host} is not trusted: {text}", "check the source's tls settings and certificates")
     if code in _REFUSED:
-        return SourceRefused(f"{host} refused the account: {text}", hint=_REFUSED[code])
+        return _own(f"{host} refused the account: {text}", _REFUSED[code])
     if isinstance(error, pymysql.err.ProgrammingError | pymysql.err.NotSupportedError):
         return SourceRefused(f"{host} refused a statement: {text}", hint="check the server's version")
     return SourceUnavailable(f"{host} is not available: {text}")
+
+
+def _own(message: str, hint: str) -> SourceRefused:
+    """Return a refusal that may be this instance's own: its secret or its certificates may be old ones."""
+    refused = SourceRefused(message, hint=hint)
+    refused.local = True
+    return refused
 
 
 def _dump_failed(text: str, host: str) -> HasyncError:

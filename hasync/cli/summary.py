@@ -7,8 +7,9 @@ from typing import Any
 from hasync.cli.leaderstatus import LeaderStatus
 from hasync.coordination import StreamCoordination
 from hasync.errors import ConfigInvalid
-from hasync.model.cluster import ConfigRevision, Halt, Intent, Leader, Member
+from hasync.model.cluster import ConfigRevision, Halt, Intent, Leader
 from hasync.model.config import StreamConfig, parse
+from hasync.model.member import Member
 from hasync.model.state import Acknowledged
 
 

@@ -14,7 +14,7 @@ from hasync.cluster.watching import children, read
 from hasync.cluster.znodes import Znodes
 from hasync.coordination import Members
 from hasync.errors import CoordinationRefused, CoordinationUnavailable
-from hasync.model.cluster import Member
+from hasync.model.member import Member
 from hasync.ports import Clock
 
 GRACE: Final = 1.5

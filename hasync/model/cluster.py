@@ -22,7 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 """What a stream or a member may be called: it becomes the name of a znode and of a Redis key."""
 
 
-def _checked(document: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+def checked(document: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     """Return the document if this release reads its format. Raises ValueError."""
     version = document.get("v")
     if version != FORMAT:
@@ -30,7 +30,8 @@ def _checked(document: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     return document
 
 
-def _missing(what: str, error: KeyError) -> ValueError:
+def lacking(what: str, error: KeyError) -> ValueError:
+    """Return the error for a field that a stored form must have."""
     return ValueError(f"{what} lacks the field {error.args[0]!r}")
 
 
@@ -92,11 +93,11 @@ class EpochRecord:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the stored form. Raises ValueError when it is not one."""
-        data = _checked(document, "epoch")
+        data = checked(document, "epoch")
         try:
             return cls(epoch=int(data["epoch"]), member=str(data["member"]), lock=str(data["lock"]))
         except KeyError as missing:
-            raise _missing("epoch", missing) from missing
+            raise lacking("epoch", missing) from missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ class Leader:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the stored form. Raises ValueError when it is not one."""
-        data = _checked(document, "leader")
+        data = checked(document, "leader")
         try:
             return cls(
                 member=str(data["member"]),
@@ -133,7 +134,7 @@ class Leader:
                 address=str(data.get("address", "")),
             )
         except KeyError as missing:
-            raise _missing("leader", missing) from missing
+            raise lacking("leader", missing) from missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +172,7 @@ class TermRecord:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the stored form. Raises ValueError when it is not one."""
-        data = _checked(document, "term")
+        data = checked(document, "term")
         until, reason = data.get("until"), data.get("end_reason")
         try:
             return cls(
@@ -185,7 +186,7 @@ class TermRecord:
                 note=str(data.get("note", "")),
             )
         except KeyError as missing:
-            raise _missing("term", missing) from missing
+            raise lacking("term", missing) from missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +223,7 @@ class ConfigRevision:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the stored form. Raises ValueError when it is not one, or the fingerprint differs."""
-        data = _checked(document, "config")
+        data = checked(document, "config")
         try:
             revision = cls(
                 revision=int(data["revision"]),
@@ -234,7 +235,7 @@ class ConfigRevision:
             if revision.sha256 != data["sha256"]:
                 raise ValueError("config was edited by hand: its sha256 does not match the document")
         except KeyError as missing:
-            raise _missing("config", missing) from missing
+            raise lacking("config", missing) from missing
         return revision
 
 
@@ -278,7 +279,7 @@ class Halt:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the stored form. Raises ValueError when it is not one."""
-        data = _checked(document, "halt")
+        data = checked(document, "halt")
         try:
             return cls(
                 code=str(data["code"]),
@@ -291,7 +292,7 @@ class Halt:
                 at=float(data["at"]),
             )
         except KeyError as missing:
-            raise _missing("halt", missing) from missing
+            raise lacking("halt", missing) from missing
 
 
 class IntentKind(StrEnum):
@@ -316,7 +317,7 @@ class Intent:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the stored form. Raises ValueError when it is not one."""
-        data = _checked(document, "intent")
+        data = checked(document, "intent")
         try:
             return cls(
                 kind=IntentKind(data["kind"]),
@@ -325,72 +326,4 @@ class Intent:
                 reason=str(data.get("reason", "")),
             )
         except KeyError as missing:
-            raise _missing("intent", missing) from missing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamStatus:
-    """What one instance says about one stream. ``role``: a short word such as leader, standby, halted."""
-
-    role: str
-    epoch: int = 0
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One running instance.
-
-    ``id``: its stable name; two live processes must not share one. ``instance``: random
-    per process start, tells an own former session from somebody else's. ``address``:
-    where its HTTP endpoint listens. ``started_at``: Unix seconds.
-    """
-
-    id: str
-    instance: str
-    address: str = ""
-    host: str = ""
-    pid: int = 0
-    version: str = ""
-    started_at: float = 0.0
-    streams: Mapping[str, StreamStatus] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the stored form (``zk/payloads/member.json``)."""
-        return {
-            "v": FORMAT,
-            "id": self.id,
-            "instance": self.instance,
-            "address": self.address,
-            "host": self.host,
-            "pid": self.pid,
-            "version": self.version,
-            "started_at": self.started_at,
-            "streams": {
-                name: {"role": status.role, "epoch": status.epoch, "detail": status.detail}
-                for name, status in sorted(self.streams.items())
-            },
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Read the stored form. Raises ValueError when it is not one."""
-        data = _checked(document, "member")
-        try:
-            return cls(
-                id=str(data["id"]),
-                instance=str(data["instance"]),
-                address=str(data.get("address", "")),
-                host=str(data.get("host", "")),
-                pid=int(data.get("pid", 0)),
-                version=str(data.get("version", "")),
-                started_at=float(data.get("started_at", 0.0)),
-                streams={
-                    name: StreamStatus(
-                        role=str(status["role"]), epoch=int(status["epoch"]), detail=str(status.get("detail", ""))
-                    )
-                    for name, status in data.get("streams", {}).items()
-                },
-            )
-        except KeyError as missing:
-            raise _missing("member", missing) from missing
+            raise lacking("intent", missing) from missing

@@ -72,4 +72,8 @@ class Secrets:
 
 def _unresolved(reference: SecretReference, why: str) -> ConfigInvalid:
     problem = f"secret {reference} {why}"
-    return ConfigInvalid(problem, problems=(problem,), hint="set it where the instance runs, or correct the reference")
+    invalid = ConfigInvalid(
+        problem, problems=(problem,), hint="set it where the instance runs, or correct the reference"
+    )
+    invalid.local = True  # another instance may have it
+    return invalid

@@ -36,6 +36,9 @@ LASTING = {
 }
 """Errors that only a human heals, and how."""
 
+OWN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
+"""Errors that may be this instance's own: its secret may be an old one."""
+
 DROPPING = frozenset({"READONLY", "LOADING", "MASTERDOWN"})
 """After these the server is another one than it was: the connection is dropped and its state read again."""
 
@@ -83,4 +86,7 @@ def mapped(error: RedisError, doing: str) -> HasyncError:
     message = f"Redis answered {describe(error)} to {doing}"
     if code in PASSING or (isinstance(error, RedisConnectionError) and code not in LASTING):
         return SinkUnavailable(message, hint=PASSING.get(code, ""))
-    return SinkRefused(message, hint=LASTING.get(code, "this Redis does not do what hasync needs; see `hasync doctor`"))
+    hint = LASTING.get(code, "this Redis does not do what hasync needs; see `hasync doctor`")
+    refused = SinkRefused(message, hint=hint)
+    refused.local = code in OWN
+    return refused

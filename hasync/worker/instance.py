@@ -18,7 +18,7 @@ from hasync.errors import CoordinationRefused, HasyncError
 from hasync.http import AdminServer
 from hasync.logs import Event, Log
 from hasync.metrics import Metrics
-from hasync.model.cluster import Member
+from hasync.model.member import Member
 from hasync.model.secret import Secrets
 from hasync.ports import Clock
 from hasync.settings import Settings

@@ -84,10 +84,8 @@ class Preflight:
             head.close()
         if compiled is not None and role == "leader":
             self._measure(seat, compiled)
-        elif compiled is not None and role == "standby":
+        elif compiled is not None:
             self._check(seat, compiled)
-        elif seat.report.standing_now.checks:
-            seat.report.checked(())
 
     def _measure(self, seat: StreamSeat, compiled: Compiled) -> None:
         state = seat.report.standing_now.state

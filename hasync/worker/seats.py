@@ -7,7 +7,7 @@ from typing import Any
 
 from hasync.coordination import Session
 from hasync.http import Readiness
-from hasync.model.cluster import Member, StreamStatus
+from hasync.model.member import Member, StreamStatus
 from hasync.ports import Clock
 from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
@@ -51,7 +51,10 @@ class StreamSeat:
         role, unready = self.report.standing_now.role, self.unready()
         state = "unfit" if role.state == "standby" and unready else role.state
         return StreamStatus(
-            role=state, epoch=self.report.standing_now.epoch, detail=(unready or role.detail)[:DETAIL_MAX]
+            role=state,
+            epoch=self.report.standing_now.epoch,
+            detail=(unready or role.detail)[:DETAIL_MAX],
+            able=bool(self.report.standing_now.checks) and not self.report.standing_now.failed_checks,
         )
 
 
@@ -103,7 +106,7 @@ class Seats:
 
     def others_able(self, stream: str) -> bool:
         """Whether another instance says that it could lead the stream. Called from: any thread."""
-        return any(stream in member.streams and member.streams[stream].role == "standby" for member in self._others)
+        return any(stream in member.streams and member.streams[stream].able for member in self._others)
 
     # --------------------------------------------------- asked by the admin port
 

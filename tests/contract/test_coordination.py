@@ -12,7 +12,8 @@ import pytest
 
 from hasync.coordination import RevisionConflict, StoredPosition
 from hasync.errors import ConfigInvalid, CoordinationRefused, CoordinationUnavailable, EndReason, TermEnded
-from hasync.model.cluster import Halt, Intent, IntentKind, Leader, Leadership, Member, StreamStatus, TermRecord
+from hasync.model.cluster import Halt, Intent, IntentKind, Leader, Leadership, TermRecord
+from hasync.model.member import Member, StreamStatus
 from hasync.model.position import Flavor, Position
 from hasync.model.state import Acknowledged
 from testbed import wait_until

@@ -127,3 +127,17 @@ def test_no_secret_and_no_row_value_is_logged(mysql_fleet: Fleet) -> None:
     assert "canary-value" not in seen
     assert "canary-secret" not in seen
     assert STREAM in seen
+
+
+def test_instance_with_an_old_password_leaves_the_stream_to_one_that_has_the_new(mysql_fleet: Fleet) -> None:
+    """A fault of one instance's own must not halt a stream that another one can lead."""
+    backends = mysql_fleet.backends
+    mysql_fleet.apply(backends.config())
+    (stale,) = mysql_fleet.start("stale", MYSQL_PASSWORD="old")
+    halt = wait_until("alone, it halts the stream", mysql_fleet.coordination.halts.get, timeout_s=20)
+    assert "old" not in halt.reason
+    (good,) = mysql_fleet.start("good")
+    halts = mysql_fleet.coordination.halts
+    # The first resume may come before the two know of each other.
+    wait_until("the other one leads", lambda: (halts.clear() or True) and good.leads, timeout_s=40, poll_s=0.5)
+    assert stale.standing["state"] != "leader"

@@ -4,9 +4,12 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 from kazoo.recipe.lock import Lock
 
 from hasync.clock import SystemClock
@@ -47,9 +50,12 @@ def queue(server: ZooKeeper, root: str) -> list[str]:
     """Name the contenders as the server has them."""
     path = f"{root}/streams/{STREAM}/election"
 
-    def read(client: object) -> list[str]:
-        nodes = sorted(client.get_children(path), key=lambda node: node[-10:])  # type: ignore[attr-defined]
-        return [client.get(f"{path}/{node}")[0].decode() for node in nodes]  # type: ignore[attr-defined]
+    def read(client: KazooClient) -> list[str]:
+        names = []
+        for node in sorted(client.get_children(path), key=lambda node: node[-10:]):
+            with suppress(NoNodeError):  # it left between the two requests
+                names.append(client.get(f"{path}/{node}")[0].decode())
+        return names
 
     found: list[str] = with_client(server.hosts, read)
     return found

@@ -14,8 +14,9 @@ from hasync.cli.invocation import Cluster, Invocation, Outside, Servers
 from hasync.errors import CoordinationUnavailable, HasyncError
 from hasync.model.change import Interest
 from hasync.model.check import Check
-from hasync.model.cluster import Leader, Leadership, Member, StreamStatus
+from hasync.model.cluster import Leader, Leadership
 from hasync.model.config import StreamConfig
+from hasync.model.member import Member, StreamStatus
 from hasync.model.position import Flavor, Position, Start
 from hasync.model.state import Acknowledged, SinkState
 from hasync.ports import ChangeSource, Sink

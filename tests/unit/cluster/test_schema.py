@@ -12,19 +12,9 @@ import yaml
 from hasync.cluster.payloads import MAX_BYTES
 from hasync.cluster.znodes import TREE, Znodes
 from hasync.errors import EndReason
-from hasync.model.cluster import (
-    NAME,
-    ConfigRevision,
-    EpochRecord,
-    Halt,
-    Intent,
-    IntentKind,
-    Leader,
-    Member,
-    StreamStatus,
-    TermRecord,
-)
+from hasync.model.cluster import NAME, ConfigRevision, EpochRecord, Halt, Intent, IntentKind, Leader, TermRecord
 from hasync.model.config import parse
+from hasync.model.member import Member, StreamStatus
 from hasync.model.position import Flavor, Position
 from hasync.model.state import Acknowledged, SinkState
 from tests.unit.cluster.jsonschema import InvalidError, Validator
