@@ -6,8 +6,6 @@ from hasync.binlog import gtids
 from hasync.errors import PositionLost
 from hasync.model.position import Position
 
-_LONGEST_LEAP = 1 << 31
-"""A heartbeat's 32-bit position that seems further ahead is in fact behind."""
 _CHOOSE = "choose another start; SHOW BINARY LOGS lists files and sizes"
 
 
@@ -92,7 +90,7 @@ class Place:
 
     def beat(self, name: str, pos: int) -> None:
         """The server has nothing more behind ``pos``. Raises PositionLost when the start lies further on."""
-        if name == self.file and 0 <= pos - self.pos < _LONGEST_LEAP:
+        if name == self.file and pos >= self.pos:
             self._require_boundary(pos)
             self.pos = self.end = pos
         if not self.settled:

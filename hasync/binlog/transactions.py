@@ -44,6 +44,8 @@ _HEARTBEATS = frozenset({EventType.HEARTBEAT, EventType.HEARTBEAT_V2})
 _NO_TABLE = 0xFFFFFF
 """Table id of an event that only ends a statement."""
 
+_LONGEST_LEAP = 1 << 31
+"""A heartbeat's 32-bit position that seems further ahead is in fact behind."""
 _OUTSIDE, _BEGUN, _INSIDE = range(3)
 """Between transactions; after a GTID that a statement may complete; before COMMIT or XID."""
 
@@ -177,7 +179,9 @@ class Transactions:
         if self._state != _OUTSIDE:
             return
         if event.type == EventType.HEARTBEAT:
-            self._place.beat(event.data[event.at : event.end].decode(), event.stop)
+            name = event.data[event.at : event.end].decode()
+            behind = event.stop - self._place.end >= _LONGEST_LEAP
+            self._place.beat(name, self._place.pos if behind else event.stop)
         else:
             self._place.beat(*heartbeat_v2(event))
         self._segments.beat()

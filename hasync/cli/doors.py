@@ -18,8 +18,8 @@ from hasync.logs import open_log, route_drivers, wants_json
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.ports import ChangeSource, Sink
-from hasync.worker import build_session, build_sink, build_source, run_worker
-from hasync.worker.adapters import secrets_from
+from hasync.worker.adapters import build_session, build_sink, build_source, secrets_from
+from hasync.worker.instance import run_worker
 from hasync.worker.preflight import preflight
 
 CLOSE_WITHIN_S: Final = 1.0

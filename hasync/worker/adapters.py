@@ -18,7 +18,7 @@ from hasync.model.state import SinkState
 from hasync.ports import ChangeSource, Clock, Sink
 from hasync.retry import Retrier, RetryObserver
 from hasync.settings import Settings
-from hasync.sinks.endpoint import RedisEndpoint
+from hasync.sinks.endpoint import RedisEndpoint, Verify
 from hasync.sinks.redis import RedisSink, ignore_fencing
 from hasync.term.watcher import Compiled
 
@@ -125,6 +125,7 @@ def build_endpoint(config: StreamConfig, *, settings: Settings, secrets: Secrets
         ca_file=(redis.tls.ca or "") if redis.tls else "",
         certificate_file=(redis.tls.cert or "") if redis.tls else "",
         key_file=(redis.tls.key or "") if redis.tls else "",
+        verify=Verify(redis.tls.verify) if redis.tls else Verify.FULL,
     )
 
 

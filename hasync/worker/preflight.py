@@ -13,6 +13,7 @@ from hasync.model.secret import Secrets
 from hasync.ports import Clock
 from hasync.settings import Settings
 from hasync.sinks.checks import redis_checks
+from hasync.stream.samples import sample_commands
 from hasync.term.watcher import Compiled
 from hasync.worker.adapters import build_endpoint, build_logins
 from hasync.worker.seats import Seats, StreamSeat
@@ -30,7 +31,10 @@ def preflight(
         endpoint = build_endpoint(config, settings=settings, secrets=secrets)
     except HasyncError as error:
         return (Check(name="config.secrets", ok=False, detail=error.message, remedy=error.hint),)
-    return (*source_checks(logins), *redis_checks(endpoint, stream=stream, clock=clock))
+    return (
+        *source_checks(logins),
+        *redis_checks(endpoint, stream=stream, clock=clock, samples=sample_commands(config)),
+    )
 
 
 def source_checks(logins: Iterable[Login]) -> tuple[Check, ...]:
