@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from hasync.errors import EndReason, SourceUnavailable, TermEnded
+from hasync.errors import EndReason, Fatal, SourceUnavailable, TermEnded
 from hasync.model.change import Interest, Segment
 from hasync.model.position import Position, Start
 from hasync.ports import ChangeSource, Clock
@@ -114,7 +114,9 @@ class Reader:
         The place is kept as soon as it is known: ``latest`` resolved twice would skip what came between.
         """
         self._source.close()
-        self._at = self._source.open(self._at, self._interest)
+        opened = self._source.open(self._at, self._interest)
+        _prove(self._at, opened)
+        self._at = opened
         self._observer.opened(self._at)
         self._hand_over(anchor(self._at))
         return self._source.read()
@@ -136,6 +138,15 @@ class Reader:
         if not self._queue.put(segment):
             raise _Stopped
         self._observer.held_back(self._clock.monotonic() - began)
+
+
+def _prove(asked: Start | Position, opened: Position) -> None:
+    """Refuse a source that begins elsewhere than asked: rows in between would be lost or doubled in silence."""
+    if not isinstance(asked, Position) or asked.server_uuid != opened.server_uuid or asked.same_place(opened):
+        return
+    raise Fatal(
+        f"the source was asked for {asked} and begins at {opened}", hint="this is a bug in hasync, please report it"
+    )
 
 
 class _Stopped(TermEnded):

@@ -105,6 +105,7 @@ class Watcher:
         self._on_change = on_change
         self._view = StreamView()
         self._seen: ConfigRevision | None = None
+        self._complaint = ""
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
@@ -137,11 +138,19 @@ class Watcher:
             view = self._read()
         except CoordinationUnavailable:
             return False
+        except HasyncError as refused:  # an ACL, or a payload of a newer release: said, and looked at again
+            self._complain(refused)
+            return False
         changed = view != self._view
         self._view = view
         if changed:
             self._on_change(view)
         return True
+
+    def _complain(self, error: HasyncError) -> None:
+        if str(error) != self._complaint:
+            self._complaint = str(error)
+            self._observer.config_refused(self._view.newest, error)
 
     def _read(self) -> StreamView:
         view = replace(

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from hasync.clock import SystemClock
-from hasync.errors import HasyncError
+from hasync.errors import CoordinationRefused, HasyncError
 from hasync.model.cluster import Halt, Intent, IntentKind
 from hasync.term.candidate import role_of
 from hasync.term.watcher import Compiled, StreamView, Watcher
@@ -106,6 +106,21 @@ def test_unreachable_zookeeper_leaves_the_view_as_it_was(member: FakeMember) -> 
     member.session.suspend()
     assert not watcher.look()
     assert watcher.view == before
+
+
+def test_payload_of_a_newer_release_is_reported_and_looked_at_again(member: FakeMember) -> None:
+    """What this release cannot read neither ends the watcher nor goes unnoticed."""
+
+    class Newer:
+        def get(self, wake: threading.Event | None = None) -> Halt | None:
+            raise CoordinationRefused("halt has format v=2, this release reads v=1")
+
+    told = Told()
+    watcher = watcher_of(member, told)
+    watcher._halts = Newer()  # type: ignore[assignment]
+    assert not watcher.look()
+    assert not watcher.look()
+    assert told.refused == [0]
 
 
 def test_watcher_wakes_on_a_change_without_being_asked(member: FakeMember) -> None:
