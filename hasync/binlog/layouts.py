@@ -158,7 +158,10 @@ class Layouts:
         images = layout.plans.get((operation, rows.bitmaps))
         if images is None:
             images = layout.plans[operation, rows.bitmaps] = self._plan(layout, operation, rows.bitmaps)
-        found = read_rows(rows, images)
+        try:
+            found = read_rows(rows, images)
+        except ValueError as damaged:
+            raise ValueError(f"rows of {layout.path}: {_without_values(damaged)}") from None
         assert layout.table is not None  # noqa: S101 - only a known table is selected
         assert layout.selection is not None  # noqa: S101 - the caller asked
         return RowChanges(
@@ -207,6 +210,13 @@ class Layouts:
                 hint="change the column's type or character set, or leave it out of the rule",
             ) from unknown
         return prefix, size, how.decode, how.arg
+
+
+def _without_values(damaged: ValueError) -> str:
+    """Return the error's text; a codec's own would show the value (I12)."""
+    if isinstance(damaged, UnicodeDecodeError):
+        return f"text that is not valid {damaged.encoding}"
+    return str(damaged)
 
 
 def _pair(length: Extent) -> tuple[int, int]:
