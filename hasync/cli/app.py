@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hasync import __version__
-from hasync.cli.invocation import Invocation, Outside, Overrides, outside_world
+from hasync.cli.invocation import Invocation, Outside, Overrides
 from hasync.cli.options import seconds
 from hasync.cli.tree import CommandTree
 
@@ -66,6 +66,13 @@ def root(
     Exit codes: 0 done, 1 failed or declined, 2 wrong usage or settings, 3 degraded
     (status), 130 interrupted. Data goes to standard output, messages to standard error.
     """
-    outside = ctx.obj if isinstance(ctx.obj, Outside) else outside_world()
+    outside = ctx.obj if isinstance(ctx.obj, Outside) else _outside_world()
     overrides = Overrides(zookeeper=zookeeper, root=znode, timeout_s=timeout_s, settings_file=settings)
     ctx.obj = Invocation(outside=outside, overrides=overrides)
+
+
+def _outside_world() -> Outside:
+    # Here and not above: the doors bring all drivers with them, and --help needs none.
+    from hasync.cli.doors import outside_world  # noqa: PLC0415
+
+    return outside_world()

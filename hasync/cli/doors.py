@@ -1,5 +1,8 @@
 """The real doors to ZooKeeper, the source and the sink, built by the worker's builders."""
 
+import os
+import pwd
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -7,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from hasync.cli.invocation import Cluster, Invocation, Servers
+from hasync.cli.invocation import Cluster, Invocation, Outside, Servers
+from hasync.clock import SystemClock
 from hasync.cluster.assembly import stream_coordination
 from hasync.cluster.checks import zookeeper_checks
 from hasync.cluster.configs import StreamList
@@ -18,6 +22,7 @@ from hasync.logs import open_log, route_drivers, wants_json
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.ports import ChangeSource, Sink
+from hasync.settings import environment
 from hasync.worker.adapters import build_session, build_sink, build_source, secrets_from
 from hasync.worker.instance import run_worker
 from hasync.worker.preflight import preflight
@@ -99,3 +104,25 @@ def work(call: Invocation, stop: threading.Event) -> int:
     )
     route_drivers(log)
     return run_worker(settings, call.outside.environ, stop, log=log, clock=clock)
+
+
+def outside_world() -> Outside:
+    """Return the real one."""
+    return Outside(
+        environ=environment(),
+        clock=SystemClock(),
+        hostname=socket.gethostname(),
+        user=_user(),
+        pid=os.getpid(),
+        interactive=sys.stdin.isatty() and sys.stderr.isatty(),
+        connect=connect,
+        servers=servers,
+        work=work,
+    )
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user often has no name
+        return f"uid-{os.getuid()}"

@@ -1,9 +1,5 @@
 """What one call of a command is given to work with: settings, who asks, and the doors to the servers."""
 
-import os
-import pwd
-import socket
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -16,14 +12,13 @@ import typer
 
 from hasync.cli.messages import explain
 from hasync.cli.options import OUTPUT_VARIABLE
-from hasync.clock import SystemClock
 from hasync.coordination import Members, StreamCatalog, StreamCoordination
 from hasync.errors import ConfigInvalid, HasyncError
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.model.names import nearest
 from hasync.ports import ChangeSource, Clock, Sink
-from hasync.settings import Settings, environment, load
+from hasync.settings import Settings, load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,31 +64,6 @@ class Outside:
     connect: Callable[["Invocation"], AbstractContextManager[Cluster]]
     servers: Callable[["Invocation", str, StreamConfig], Servers]
     work: Callable[["Invocation", threading.Event], int]
-
-
-def outside_world() -> Outside:
-    """Return the real one."""
-    # Here and not above: the adapters bring all drivers with them, and most commands need few of them.
-    from hasync.cli import doors  # noqa: PLC0415
-
-    return Outside(
-        environ=environment(),
-        clock=SystemClock(),
-        hostname=socket.gethostname(),
-        user=_user(),
-        pid=os.getpid(),
-        interactive=sys.stdin.isatty() and sys.stderr.isatty(),
-        connect=doors.connect,
-        servers=doors.servers,
-        work=doors.work,
-    )
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user often has no name
-        return f"uid-{os.getuid()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
