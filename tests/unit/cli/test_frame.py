@@ -12,7 +12,8 @@ import typer
 
 from hasync import __version__
 from hasync.cli.app import app
-from hasync.cli.invocation import Invocation, outside_world
+from hasync.cli.doors import outside_world
+from hasync.cli.invocation import Invocation
 from hasync.cli.options import seconds
 from hasync.cli.reference import commands, reference
 from hasync.errors import ConfigInvalid, CoordinationUnavailable
