@@ -1,6 +1,8 @@
 """Where a new term resumes, for every pair of what ZooKeeper and Redis may say."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hasync.errors import StateMissing
 from hasync.model.position import Flavor, Position
@@ -78,3 +80,34 @@ def test_rewind_tells_how_many_batches_were_lost() -> None:
     resume: Resume = reconcile(zookeeper(9, 900), redis(4, 400), HALT)
     assert resume.lost_batches == 5
     assert resume.rewinds
+
+
+numbers = st.integers(min_value=0, max_value=9)
+states = st.none() | st.builds(
+    lambda seq, pos, epoch, redo: redis(seq, pos, epoch=epoch, redo=redo if pos is not None else None),
+    numbers,
+    st.none() | numbers,
+    numbers,
+    st.none() | numbers,
+)
+copies = st.none() | st.builds(zookeeper, numbers, numbers)
+
+
+@given(stored=copies, state=states, policy=st.sampled_from(MissingStatePolicy))
+def test_no_pair_of_answers_ever_skips_forward(
+    stored: Acknowledged | None, state: SinkState | None, policy: MissingStatePolicy
+) -> None:
+    """I5: whatever both say, the stream goes on at what Redis has, or at ZooKeeper's copy if Redis has nothing."""
+    try:
+        resume = reconcile(stored, state, policy)
+    except StateMissing:
+        assert (policy, stored is not None) == (HALT, True)
+        assert state is None or state.position is None
+        return
+    if state is not None and state.position is not None:
+        assert resume.position == (state.redo_from or state.position)
+        assert resume.adopt == state
+        assert resume.rewinds == (stored is not None and state.seq < stored.seq)
+    else:
+        assert resume.position == (stored.position if stored else None)
+        assert not resume.rewinds
