@@ -7,7 +7,7 @@ wanted one whose rows cannot be read exactly always does.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hasync.binlog.addresses import Catalog, ambiguous, recognise
+from hasync.binlog.catalog import Catalog, ambiguous, old_fraction, recognise
 from hasync.binlog.rows import ColumnPlan, Columns, RowImages, count_rows, read_rows
 from hasync.binlog.tablemap import ColumnLayout, TableMap, parse
 from hasync.binlog.types import Extent, UnsupportedTypeError, decoding, extent
@@ -98,7 +98,10 @@ class Layouts:
         except UnsupportedTypeError as unknown:
             layout.opaque = str(unknown)
             return layout
-        if table_map.named:
+        if self._flavor is Flavor.MARIADB and (column := old_fraction(table_map, self._catalog)):
+            layout.opaque = f"MariaDB's old time format ({column}), maybe with fractions"
+            layout.by_catalog = True
+        elif table_map.named:
             layout.table = self._table(table_map)
         return layout
 
@@ -244,7 +247,7 @@ def _present(layout: Layout, operation: Operation, bitmaps: bytes) -> Extents:
 def _unreadable(layout: Layout) -> SourceRefused:
     if layout.opaque:
         return SourceRefused(
-            f"table {layout.path} has a column of {layout.opaque}, which hasync does not know",
-            hint="take the table out of the rules, or change the column's type",
+            f"table {layout.path} has a column of {layout.opaque}, whose length is not known",
+            hint="take the table out of the rules, or change the column; ALTER TABLE ... FORCE renews old time formats",
         )
     return SourceRefused(f"table map of {layout.path} has no column names", hint=METADATA_REMEDY)

@@ -91,7 +91,8 @@ class Server:
     def column_types(self, schema: str, table: str) -> dict[str, str]:
         """Return the declared type of each column of a table as it is now; empty when the account does not see it."""
         rows = self.rows(
-            "SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+            "SELECT COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS "
+            "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
             schema,
             table,
         )

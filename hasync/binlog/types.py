@@ -80,7 +80,7 @@ class Code(IntEnum):
     VAR_STRING = 253
     STRING = 254
     GEOMETRY = 255
-    # Ours: BINARY in the binlog, told apart by hasync.binlog.addresses.
+    # Ours: BINARY in the binlog, told apart by hasync.binlog.catalog.
     MARIADB_UUID = 0x100
     MARIADB_INET6 = 0x101
     MARIADB_INET4 = 0x102

@@ -1,4 +1,8 @@
-"""MariaDB's UUID, INET6 and INET4: they travel as BINARY, and only the server's catalog tells them apart."""
+"""MariaDB columns that only the server's catalog tells apart.
+
+UUID, INET6 and INET4 travel as BINARY. Times in the format from before MariaDB 10.1 travel
+without their number of fractional digits, on which their length depends.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,6 +18,7 @@ Catalog = Callable[[str, str], Mapping[str, str]]
 
 _CODES = {"uuid": Code.MARIADB_UUID, "inet6": Code.MARIADB_INET6, "inet4": Code.MARIADB_INET4}
 _LENGTHS = frozenset({4, 16})
+_OLD_TIMES = frozenset({Code.TIME, Code.DATETIME, Code.TIMESTAMP})
 
 
 def ambiguous(column: ColumnLayout, charsets: Mapping[int, str], flavor: Flavor) -> bool:
@@ -48,3 +53,12 @@ def recognise(table_map: TableMap, positions: set[int], catalog: Catalog) -> Tab
             )
         columns[position] = replace(column, code=_CODES.get(kind, column.code))
     return replace(table_map, columns=tuple(columns))
+
+
+def old_fraction(table_map: TableMap, catalog: Catalog) -> str:
+    """Return the column whose length is not known because it may be an old time with fractions, "" when none is."""
+    old = [column.name for column in table_map.columns or () if column.code in _OLD_TIMES]
+    if not old:
+        return ""
+    declared = catalog(table_map.schema, table_map.name)
+    return next((name for name in old if "(" in declared.get(name, "(")), "")
