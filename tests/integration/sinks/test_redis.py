@@ -432,9 +432,9 @@ def test_connection_lost_in_the_middle_of_a_batch_applies_none_of_it(bench: Redi
     worker = threading.Thread(target=lambda: _failure(lambda: sink.apply(commands, at(200))))
     worker.start()
     bench.proxy.wait_held()
-    bench.proxy.cut()
+    bench.raw.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     worker.join(10)
-    bench.proxy.restore()
+    bench.release()
     assert bench.content() == {}
     assert run(sink, *commands, position=at(200)).seq == 2
     assert bench.content()[b"counter"] == b"1"
