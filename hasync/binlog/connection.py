@@ -106,11 +106,25 @@ class Latch:
         self._sockets: list[socket.socket] = []
         self._fired = False
 
-    def watch(self, original: socket.socket) -> None:
-        """Take a connected socket under watch. Raises SourceUnavailable when the latch has fired."""
-        with self._lock:
-            self._sockets.append(socket.fromfd(original.fileno(), original.family, original.type))
+    def watch(self, original: socket.socket) -> socket.socket:
+        """Take a connected socket under watch; return what to :meth:`forget` when it is closed.
+
+        Raises SourceUnavailable when the latch has fired.
+        """
         self.check()
+        duplicate = socket.fromfd(original.fileno(), original.family, original.type)
+        with self._lock:
+            self._sockets.append(duplicate)
+            if self._fired:  # meanwhile
+                _shut(duplicate)
+        return duplicate
+
+    def forget(self, duplicate: socket.socket) -> None:
+        """Watch a connection no longer; only now the operating system can close it."""
+        with self._lock:
+            if duplicate in self._sockets:
+                self._sockets.remove(duplicate)
+                duplicate.close()
 
     def fire(self) -> None:
         """Shut all connections down, now and until :meth:`reset`. Called from: any thread."""
@@ -124,16 +138,8 @@ class Latch:
         if self._fired:
             raise SourceUnavailable("reading from the source was interrupted")
 
-    def release(self) -> None:
-        """Forget the connections; they are closed."""
-        with self._lock:
-            for duplicate in self._sockets:
-                duplicate.close()
-            self._sockets.clear()
-
     def reset(self) -> None:
-        """Make the latch ready for the next connections."""
-        self.release()
+        """Make the latch ready to fire again. Called from: the reader thread, with no connection open."""
         with self._lock:
             self._fired = False
 
@@ -145,51 +151,67 @@ def _shut(duplicate: socket.socket) -> None:
         return  # the server has closed it already
 
 
-def connect(login: Login, *, read_timeout_s: float, latch: Latch | None = None) -> Any:
-    """Open a connection in autocommit mode.
+class Link:
+    """One connection to a server; ``raw`` is PyMySQL's, in autocommit mode."""
 
-    Raises SourceUnavailable, SourceRefused (account, TLS).
-    """
-    host, port = login.address
-    arguments = login.tls.arguments()
-    with translated(login.host):
-        connection = pymysql.Connection(
-            host=host,
-            port=port,
-            user=login.user,
-            password=login.password.encode(),  # text would be sent as latin-1
-            charset="utf8mb4",
-            autocommit=True,
-            read_timeout=login.connect_timeout_s,
-            write_timeout=login.connect_timeout_s,
-            program_name="hasync",
-            defer_connect=True,
-            **arguments,
-        )
-        connection.connect(_dial(login, latch))
-    connection._read_timeout = read_timeout_s  # noqa: SLF001 - the handshake's limit was another
-    return connection
+    def __init__(self, login: Login, *, read_timeout_s: float, latch: Latch | None = None) -> None:
+        """Connect. Raises SourceUnavailable, SourceRefused (account, TLS)."""
+        self._latch = latch or Latch()
+        arguments = login.tls.arguments()
+        with translated(login.host):
+            dialled = _dial(login)
+            self._duplicate = self._watch(dialled)
+            try:
+                self.raw = _shake_hands(login, dialled, arguments)
+            except BaseException:
+                dialled.close()
+                self._latch.forget(self._duplicate)
+                raise
+        self.raw._read_timeout = read_timeout_s  # noqa: SLF001 - the handshake's limit was another
+
+    def _watch(self, dialled: socket.socket) -> socket.socket:
+        try:
+            return self._latch.watch(dialled)
+        except SourceUnavailable:
+            dialled.close()
+            raise
+
+    @property
+    def socket(self) -> Any:
+        """The socket, encrypted or not."""
+        return self.raw._sock  # noqa: SLF001 - PyMySQL has no public way to its socket
+
+    def close(self) -> None:
+        """Close without waiting for the server; may be called twice."""
+        self.raw._force_close()  # noqa: SLF001 - close() sends a farewell and may block on a dead peer
+        self._latch.forget(self._duplicate)
 
 
-def _dial(login: Login, latch: Latch | None) -> socket.socket:
+def _dial(login: Login) -> socket.socket:
     """Open the TCP connection ourselves, so that the latch can end the handshake as well."""
-    if latch is not None:
-        latch.check()
     dialled = socket.create_connection(login.address, login.connect_timeout_s)
     dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     dialled.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    try:
-        if latch is not None:
-            latch.watch(dialled)
-    except SourceUnavailable:
-        dialled.close()
-        raise
     return dialled
 
 
-def shut(connection: Any) -> None:
-    """Close a connection without waiting for the server."""
-    connection._force_close()  # noqa: SLF001 - close() sends a farewell and may block on a dead peer
+def _shake_hands(login: Login, dialled: socket.socket, arguments: dict[str, Any]) -> Any:
+    host, port = login.address
+    connection = pymysql.Connection(
+        host=host,
+        port=port,
+        user=login.user,
+        password=login.password.encode(),  # text would be sent as latin-1
+        charset="utf8mb4",
+        autocommit=True,
+        read_timeout=login.connect_timeout_s,
+        write_timeout=login.connect_timeout_s,
+        program_name="hasync",
+        defer_connect=True,
+        **arguments,
+    )
+    connection.connect(dialled)
+    return connection
 
 
 @contextmanager

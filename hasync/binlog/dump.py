@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 from pymysqlreplication import BinLogStreamReader
 
-from hasync.binlog.connection import Latch, Login, connect, shut, translated
+from hasync.binlog.connection import Latch, Link, Login, translated
 from hasync.errors import PositionLost, SourceRefused, SourceUnavailable
 from hasync.model.position import Flavor
 
@@ -62,15 +62,15 @@ class Dump:
         self._host = login.host
         # Three heartbeats missed: the server or the way to it is dead, though TCP has not noticed.
         self._silence_s = max(3.0 * heartbeat_s, 3.0) + heartbeat_s
-        self._connection = connect(login, read_timeout_s=max(self._silence_s, login.connect_timeout_s), latch=latch)
+        self._link = Link(login, read_timeout_s=max(self._silence_s, login.connect_timeout_s), latch=latch)
         try:
             with translated(self._host):
-                _prepare(self._connection, heartbeat_s)
-                _begin(self._connection, request, server_id)
+                _prepare(self._link.raw, heartbeat_s)
+                _begin(self._link.raw, request, server_id)
         except BaseException:
-            shut(self._connection)
+            self._link.close()
             raise
-        self._socket = self._connection._sock  # noqa: SLF001 - PyMySQL has no public way to its socket
+        self._socket = self._link.socket
         self._socket.settimeout(self._silence_s)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -150,7 +150,7 @@ class Dump:
 
     def close(self) -> None:
         """Drop the connection without waiting for the server."""
-        shut(self._connection)
+        self._link.close()
 
 
 def _prepare(connection: Any, heartbeat_s: float) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hasync.binlog.connection import Latch, Login, connect, shut, translated
+from hasync.binlog.connection import Latch, Link, Login, translated
 from hasync.errors import HasyncError, PositionLost, SourceRefused
 from hasync.model.position import Flavor, Position
 
@@ -35,7 +35,7 @@ class Server:
     def __init__(self, login: Login, latch: Latch | None = None) -> None:
         """Connect and learn who it is. Raises SourceUnavailable, SourceRefused."""
         self.host = login.host
-        self._connection = connect(login, read_timeout_s=_QUERY_TIMEOUT_S, latch=latch)
+        self._link = Link(login, read_timeout_s=_QUERY_TIMEOUT_S, latch=latch)
         try:
             self.version = str(self.one("SELECT @@version"))
             self.flavor = Flavor.MARIADB if "mariadb" in self.version.lower() else Flavor.MYSQL
@@ -46,11 +46,11 @@ class Server:
 
     def close(self) -> None:
         """Drop the connection."""
-        shut(self._connection)
+        self._link.close()
 
     def rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows. Raises as the constructor."""
-        with translated(self.host), self._connection.cursor() as cursor:
+        with translated(self.host), self._link.raw.cursor() as cursor:
             cursor.execute(sql, arguments or None)
             return list(cursor.fetchall())
 

@@ -209,7 +209,6 @@ class BinlogSource:
         if self._stream is not None:
             self._stream.dump.close()
             self._stream = None
-        self._latch.release()
         self.host = ""
 
 

@@ -26,6 +26,11 @@ LONG_TERM_S = 60.0
 
 MAX_STAND_BACK_S = 60.0
 
+STAND_BACK_AFTER = frozenset({EndReason.LOCAL_FAULT, EndReason.SOURCE_CLAIMED, EndReason.FENCED})
+
+SHORT_TERM_S = 1.0
+"""A term this short under a kept lock is followed by a pause as long, lest a flapping Redis makes terms in a rush."""
+
 
 class CandidateObserver(TermObserver, WatchObserver, Protocol):
     """Told of the candidate's life. Called from: the stream's thread, unless said otherwise; must not block."""
@@ -219,10 +224,13 @@ class Candidate:
             )
             if self._stopping.is_set():  # asked between the look above and now: shut_down() saw no term
                 leading.drain(EndReason.SHUTDOWN)
+            began = self._clock.monotonic()
             outcome = self._run_term(leading)
             self._last_epoch = max(self._last_epoch, outcome.epoch)
             if not outcome.keeps_leadership:
                 return outcome
+            if outcome.reason is EndReason.REGRESSED and self._clock.monotonic() - began < SHORT_TERM_S:
+                self._clock.wait(self._stopping, SHORT_TERM_S)
         return outcome
 
     def _run_term(self, leading: Leading) -> Outcome:
@@ -249,11 +257,18 @@ class Candidate:
         self.watcher.look()
 
     def _stand_back(self, outcome: Outcome | None, lasted_s: float) -> None:
-        """Let others try first after a fault that may be this instance's own; longer each time (full jitter)."""
+        """Let others try first after a fault that may be this instance's own; longer each time, with jitter.
+
+        Also after somebody else took the source or the state: were that another deployment
+        with this stream's name, the two would cut each other off without end.
+        """
         if lasted_s >= LONG_TERM_S:
             self._faults = 0
-        if outcome is None or outcome.reason is not EndReason.LOCAL_FAULT:
+        if outcome is None or outcome.reason not in STAND_BACK_AFTER:
             return
         self._faults += 1
-        ceiling = min(MAX_STAND_BACK_S, 2.0**self._faults)
-        self._clock.wait(self._stopping, ceiling * (0.5 + self._clock.random() / 2))
+        ceiling_s = min(MAX_STAND_BACK_S, 2.0**self._faults)
+        until = self._clock.monotonic() + ceiling_s * (0.5 + self._clock.random() / 2)
+        while not self._stopping.is_set() and self._clock.monotonic() < until:
+            self._observer.turning()  # standing back is no hanging
+            self._clock.wait(self._stopping, min(SLICE_S, until - self._clock.monotonic()))
