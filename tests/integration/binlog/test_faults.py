@@ -133,13 +133,19 @@ def test_cut_in_a_stream_of_rows_loses_and_doubles_nothing(server: SqlServer, ta
     source.close()
 
 
+def connections(server: SqlServer) -> int:
+    """Return how many connections the reader's account has."""
+    return sum(row[1] == server.reader_user for row in server.sql("SHOW PROCESSLIST"))
+
+
 def test_dump_ends_with_the_source(server: SqlServer) -> None:
     """A closed source leaves no dump and no connection behind."""
     source = source_of(server)
     source.open(LATEST, Wanted("none"))
     wait_until("the dump", lambda: server.dump_threads() >= 1)
+    wait_until("no other connection", lambda: connections(server) == 1)
     source.close()
-    wait_until("its end", lambda: server.dump_threads() == 0)
+    wait_until("its end", lambda: connections(server) == 0)
 
 
 # --------------------------------------------------------------------------- other hosts
