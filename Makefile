@@ -2,10 +2,10 @@
 # DB=mariadb (default: mysql) chooses the database of the demo.  ARGS="-k name" is passed to pytest.
 
 python := .venv/bin/python
-sources := hasync testbed demo tests
+sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types contracts lock clean distclean
+.PHONY: help setup demo test bench check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=
 
 test: setup ## All tests, against real servers that are started for them
 	@$(python) -m pytest $(ARGS)
+
+bench: setup ## Rows per second beside mysql-replication (ARGS=--quick: a short one)
+	@$(python) -m benchmarks $(ARGS)
 
 check: lint types contracts ## Everything that reads the code without running it
 
