@@ -158,9 +158,9 @@ class Segments:
 
     def beat(self) -> None:
         """Hand over what is gathered, or an empty segment: the source is alive and has nothing more."""
-        self._flush()
+        self._flush(idle=not self._open_rows and not self.pieces)
 
-    def _flush(self) -> None:
+    def _flush(self, *, idle: bool = False) -> None:
         # A resume inside a transaction that has not come yet must keep its rows.
         position = self._place().after_rows(self._rows_done)
         self._out.append(
@@ -172,6 +172,7 @@ class Segments:
                 rows=self._gathered_rows,
                 bytes=self._gathered_bytes,
                 timestamp=position.timestamp,
+                idle=idle,
             )
         )
         self._gathered = []

@@ -116,6 +116,7 @@ class Segment:
     ``transactions`` counts those that end here, ``rows`` all rows of the binlog in it,
     ``bytes`` the binlog bytes read for it. ``timestamp``: commit time of the last
     transaction, Unix seconds, with microseconds where the source's GTID event has them.
+    ``idle``: the source said that it has nothing more to send (a heartbeat).
     """
 
     changes: tuple[RowChanges, ...]
@@ -125,3 +126,4 @@ class Segment:
     rows: int
     bytes: int
     timestamp: float
+    idle: bool = False

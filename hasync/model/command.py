@@ -46,13 +46,13 @@ ALLOWED: dict[bytes, Trait] = {
     b"APPEND": Trait(Repeat.ONCE, "string", 2),
     b"SADD": Trait(Repeat.REPEATABLE, "set", 2),
     b"SREM": Trait(Repeat.REPEATABLE, "set", 2),
-    b"ZADD": Trait(Repeat.REPEATABLE, "zset", 3),
+    b"ZADD": Trait(Repeat.ONCE, "zset", 3),  # with INCR it adds
     b"ZREM": Trait(Repeat.REPEATABLE, "zset", 2),
     b"ZINCRBY": Trait(Repeat.ONCE, "zset", 3),
     b"LPUSH": Trait(Repeat.ONCE, "list", 2),
     b"RPUSH": Trait(Repeat.ONCE, "list", 2),
     b"LREM": Trait(Repeat.ONCE, "list", 3),
-    b"LTRIM": Trait(Repeat.REPEATABLE, "list", 3),
+    b"LTRIM": Trait(Repeat.ONCE, "list", 3),  # "1 -1" pops one each time
     b"XADD": Trait(Repeat.ONCE, "stream", 4),
     b"XTRIM": Trait(Repeat.REPEATABLE, "stream", 3),
     b"PUBLISH": Trait(Repeat.ONCE, "", 2),

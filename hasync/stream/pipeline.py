@@ -136,8 +136,8 @@ class Pipeline:
         self._observer.waiting(self._queue.rows, self._queue.capacity_rows)
         if segments:
             state = self._apply(Batch.of(segments), state)
-            if not segments[-1].transactions and not self._queue.rows:
-                self._observer.caught_up()  # the last thing heard was a heartbeat: the source has nothing more
+            if segments[-1].idle and not self._queue.rows:
+                self._observer.caught_up()
         if self._clock.monotonic() - self._advanced_at >= IDLE_ADVANCE_S:
             state = self._settle(state)
         return state

@@ -263,9 +263,9 @@ def demanded(database: SqlServer) -> dict[str, object]:
 
 
 def held(redis: Redis) -> dict[str, object]:
-    """Return every key of Redis but the state key."""
+    """Return every key of Redis but hasync's own."""
     with redis.client(decode_responses=True) as client:
-        keys = [key for key in client.scan_iter() if key != state_key(STREAM)]
+        keys = [key for key in client.scan_iter() if not key.startswith("hasync:{")]
         return {key: client.hgetall(key) if client.type(key) == "hash" else client.get(key) for key in keys}
 
 

@@ -360,6 +360,7 @@ class FakeSource:
             rows=rows,
             bytes=rows * _ROW_BYTES + transactions * _TRANSACTION_BYTES,
             timestamp=position.timestamp,
+            idle=not transactions and not rows,
         )
 
     def _select(self, changes: Sequence[FakeChange]) -> tuple[RowChanges, ...]:
