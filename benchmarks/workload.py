@@ -72,12 +72,14 @@ def fill(source: MySql, workload: Workload) -> tuple[str, int]:
 def audit(source: MySql, cache: "redis.Redis", *, state_key: str) -> None:
     """Compare every row with its key. Raises Void unless Redis holds these keys, and at most the state key besides."""
     rows = source.sql(f"SELECT uid, CAST(balance AS CHAR) FROM {SCHEMA}.{TABLE}")
-    wrong = sum(_wrong(cache, rows[at : at + ASKED_KEYS]) for at in range(0, len(rows), ASKED_KEYS))
-    foreign = int(cache.dbsize()) - int(cache.exists(state_key)) - len(rows)
-    if wrong or foreign:
-        raise Void(f"{wrong} of {len(rows)} keys are missing or wrong, Redis holds {foreign:+d} keys beside them")
+    found = [value for at in range(0, len(rows), ASKED_KEYS) for value in _found(cache, rows[at : at + ASKED_KEYS])]
+    missing = found.count(None)
+    wrong = sum(value != balance.encode() for value, (_, balance) in zip(found, rows, strict=True)) - missing
+    foreign = int(cache.dbsize()) - int(cache.exists(state_key)) - (len(rows) - missing)
+    if missing or wrong or foreign:
+        raise Void(f"of {len(rows)} keys {missing} are missing and {wrong} wrong, and {foreign} are there besides")
 
 
-def _wrong(cache: "redis.Redis", rows: Sequence[tuple[int, str]]) -> int:
-    found = cache.mget([f"{KEY_PREFIX}{uid}" for uid, _ in rows])
-    return sum(value != balance.encode() for value, (_, balance) in zip(found, rows, strict=True))
+def _found(cache: "redis.Redis", rows: Sequence[tuple[int, str]]) -> Sequence[bytes | None]:
+    found: list[bytes | None] = cache.mget([f"{KEY_PREFIX}{uid}" for uid, _ in rows])
+    return found
