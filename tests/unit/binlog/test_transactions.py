@@ -288,6 +288,69 @@ def test_rows_done_are_skipped_once() -> None:
         assert ids(segments) == list(range(done + 1, 8))
 
 
+def at(pos: int = 4, **more: object) -> Position:
+    return Position(flavor=Flavor.MYSQL, server_uuid="s", file="bin.000001", pos=pos, **more)  # type: ignore[arg-type]
+
+
+def test_heartbeat_before_the_half_done_transaction_keeps_its_rows() -> None:
+    """A position without them would apply those rows again."""
+    wire = Wire()
+    subject = machine(start=at(rows_done=2))
+    [idle] = feed(subject, wire.heartbeat("bin.000001", 4))
+    assert (idle.position.rows_done, idle.ends_transaction) == (2, False)
+    assert ids(feed(subject, *wire.transaction(1, 1, 2, 3))) == [3]
+
+
+def test_transaction_with_fewer_rows_than_were_done_is_lost() -> None:
+    """It is another transaction than the one that was half applied."""
+    with pytest.raises(PositionLost, match="1 rows less"):
+        feed(machine(start=at(rows_done=3)), *Wire().transaction(1, 1, 2))
+
+
+def test_what_lies_before_the_start_is_not_handed_over() -> None:
+    """Neither its rows nor its counts, however much of it there is."""
+    wire = Wire()
+    before = [packet for number in range(1, 9) for packet in wire.transaction(number, number)]
+    subject = machine(seek=Seek(exact=False, from_pos=wire.pos), max_rows=2, max_bytes=300)
+    [segment] = feed(subject, *before, *wire.transaction(9, 9))
+    assert (ids([segment]), segment.transactions) == ([9], 1)
+
+
+@pytest.mark.parametrize("back", [1, 40, 200])
+def test_start_between_two_boundaries_is_lost(back: int) -> None:
+    """Whether the next transaction shows it, or the end of the binlog, or the next file."""
+    for last in (lambda wire: wire.gtid(2), lambda wire: wire.heartbeat("bin.000001", wire.pos)):
+        wire = Wire()
+        packets = wire.transaction(1, 1, 2, 3)
+        subject = machine(seek=Seek(exact=False, from_pos=wire.pos - back))
+        with pytest.raises(PositionLost, match="inside a transaction"):
+            feed(subject, *packets, last(wire))
+
+
+def test_start_behind_the_end_is_lost() -> None:
+    """The binlog, or the file, ends before it."""
+    wire = Wire()
+    packets = wire.transaction(1, 1)
+    for last in (wire.heartbeat("bin.000001", wire.pos), wire.rotate("bin.000002", real=True)):
+        subject = machine(seek=Seek(exact=False, from_pos=5000))
+        with pytest.raises(PositionLost):
+            feed(subject, *packets, last)
+
+
+def test_start_by_time_begins_with_the_first_that_is_not_older() -> None:
+    """Earlier ones of the same file are read over; at the end of the binlog, the next one is it."""
+    wire = Wire()
+    packets = []
+    for number in (1, 2, 3):
+        packets += [wire.gtid(number, micros=number * 1_000_000), *wire.transaction(0, number)[1:]]
+        wire.pos -= 0
+    segments = feed(machine(seek=Seek(exact=False, since=1.5)), *packets)
+    assert ids(segments) == [2, 3]
+    subject = machine(seek=Seek(exact=False, since=99.0))
+    feed(subject, *packets, wire.heartbeat("bin.000001", wire.pos))
+    assert (subject.settled, subject.position.pos) == (True, wire.pos)
+
+
 # -------------------------------------------------------------------------------- tables
 
 
@@ -299,6 +362,24 @@ def test_table_number_of_a_former_statement_is_not_used() -> None:
     del second[2]
     with pytest.raises(PositionLost, match="table map"):
         feed(machine(), *first, *second)
+
+
+def test_table_number_ends_with_its_statement() -> None:
+    """The last event of a statement says so, even inside a transaction."""
+    wire = Wire()
+    packets = wire.transaction(1, 1)[:-1]
+    with pytest.raises(PositionLost, match="table map"):
+        feed(machine(), *packets, wire.rows(7, EventType.WRITE_ROWS, 2, image(2)))
+
+
+def test_table_number_ends_with_its_transaction() -> None:
+    """Also when no event ended the statement."""
+    wire = Wire()
+    head = [wire.gtid(1), wire.query("BEGIN"), wire.table_map(7, TABLE)]
+    open_statement = wire.rows(7, EventType.WRITE_ROWS, 2, image(1), last=False)
+    following = [wire.xid(), wire.gtid(2), wire.query("BEGIN"), wire.rows(7, EventType.WRITE_ROWS, 2, image(2))]
+    with pytest.raises(PositionLost, match="table map"):
+        feed(machine(), *head, open_statement, *following)
 
 
 def test_layout_is_asked_for_once() -> None:

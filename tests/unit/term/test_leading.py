@@ -170,22 +170,3 @@ def test_epoch_is_above_a_claim_that_redis_lost(world: World) -> None:
     _, observer = run_until(world, "above", lambda leading, _: leading.drain(EndReason.SHUTDOWN), above_epoch=7)
     assert observer.states[0].epoch == 8
 
-
-def test_stream_is_caught_up_only_when_the_source_has_nothing_more(world: World) -> None:
-    """I10: neither the start of reading nor a piece of a large transaction counts; the lag would lie."""
-    reached = at_end(world)
-    told: list[bool] = []
-    observer = Watching()
-    leading = world.leading(world.cluster.member("a"), observer=observer)
-
-    def tell() -> bool:
-        told.append(reached())
-        return True
-
-    observer.goal = tell
-    thread = threading.Thread(target=leading.run)
-    thread.start()
-    assert observer.caught.wait(10)
-    leading.drain(EndReason.SHUTDOWN)
-    thread.join(10)
-    assert set(told) == {True}
