@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.task import KEY_PREFIX, SCHEMA, TABLE, Void
 from testbed import MySql
@@ -81,5 +81,5 @@ def audit(source: MySql, cache: "redis.Redis", *, state_key: str) -> None:
 
 
 def _found(cache: "redis.Redis", rows: Sequence[tuple[int, str]]) -> Sequence[bytes | None]:
-    found: list[bytes | None] = cache.mget([f"{KEY_PREFIX}{uid}" for uid, _ in rows])
-    return found
+    found: Any = cache.mget([f"{KEY_PREFIX}{uid}" for uid, _ in rows])
+    return list(found)
