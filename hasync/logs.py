@@ -61,6 +61,7 @@ class Event(StrEnum):
 
     SESSION_CONNECTED = "session_connected", "ZooKeeper session is usable"
     SESSION_SUSPENDED = "session_suspended", "ZooKeeper does not answer; the session may still live"
+    SESSION_AWAY = "session_away", "ZooKeeper cannot be reached; a leader goes on, nobody can be elected"
     SESSION_CLOSED = "session_closed", "ZooKeeper session is given back"
     SESSION_LOST = "session_lost", "ZooKeeper session is over"
     SESSION_REFUSED = "session_refused", "ZooKeeper refuses this instance"

@@ -82,9 +82,8 @@ class Place:
 
     def enter_file(self, name: str, pos: int) -> None:
         """Go on at the head of another file. Raises PositionLost when the start should have been in the last one."""
-        if self.file and self._seek.from_pos:
-            self._require_boundary(self.end)
-            self.settled = True
+        if not self.settled and self.file:
+            self._require_reached()
         self.file = name
         self.pos = self.end = pos
 

@@ -129,6 +129,7 @@ def _resume(server: Server, position: Position) -> Plan:
             hint=f"let it catch up, take it out of the hosts, or {_REBUILD}",
         )
     if not _is_here(server, position):
+        _require_gtids(server, position)
         return _behind(server, replace(position, server_uuid=server.identity, file="", pos=HEAD))
     if position.pos > _LAST_DUMPABLE:
         return _far_into_file(server, position)
@@ -141,15 +142,23 @@ def _is_here(server: Server, position: Position) -> bool:
         return False
     sizes = {known.name: known.size_bytes for known in server.files()}
     if position.file not in sizes:
-        if position.gtid_set:
-            return False
-        raise PositionLost(f"{server.host} has purged {position.file}", hint=f"keep binlogs longer; {_REBUILD}")
+        return False
     if server.flavor is Flavor.MARIADB:
         # Another server, or a restored one, may have the same id and a file of the same name.
         found = server.gtids_at(position.file, position.pos)
         return found is not None and server.flavor.gtid_set(found) == server.flavor.gtid_set(position.gtid_set)
     _require_place(server, position.file, position.pos)
     return True
+
+
+def _require_gtids(server: Server, position: Position) -> None:
+    """An empty set may mean that nothing was executed, or that nobody knew: never take it for "from the first"."""
+    if not position.gtid_set:
+        raise PositionLost(
+            f"{server.host} does not have {position} of {position.server_uuid}: purged, or another server, "
+            "and the position has no GTIDs to find it by",
+            hint=f"keep binlogs longer, SET GLOBAL gtid_mode = ON on all hosts; now {_REBUILD}",
+        )
 
 
 def _far_into_file(server: Server, position: Position) -> Plan:

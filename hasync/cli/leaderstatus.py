@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from hasync.model.cluster import Leader
 from hasync.model.names import Endpoint, Fault
 
 TIMEOUT_S: Final = 1.0
@@ -32,12 +33,19 @@ class LeaderStatus:
     rows_applied: int = 0
 
     @classmethod
-    def of(cls, document: Any, stream: str) -> Self:
-        """Read the stream's part of a status document; what a release of another age leaves out is unknown."""
+    def of(cls, document: Any, stream: str, leader: Leader) -> Self:
+        """Read the stream's part of a status document; what a release of another age leaves out is unknown.
+
+        Somebody else may answer at a leader's address: its successor after a restart on the
+        same host, or another host where every instance listens on the same loopback port.
+        """
         streams = document.get("streams") if isinstance(document, dict) else None
         part = streams.get(stream) if isinstance(streams, dict) else None
         if not isinstance(part, dict):
             return cls(reached=False, why="its status does not speak of the stream")
+        if document.get("member") != leader.member or part.get("epoch") != leader.epoch:
+            other = f"{document.get('member')!r} in epoch {part.get('epoch')}"
+            return cls(reached=False, why=f"at {leader.address} not the leader answers but {other}")
         lag = part.get("lag_seconds")
         return cls(
             reached=True,
@@ -50,11 +58,12 @@ class LeaderStatus:
         )
 
 
-def ask_leader(address: str, stream: str) -> LeaderStatus:
-    """Ask the admin port at ``address`` for ``/status``. Never raises; takes a second or two at most."""
+def ask_leader(leader: Leader, stream: str) -> LeaderStatus:
+    """Ask the leader's admin port for ``/status``. Never raises; takes a second or two at most."""
+    address = leader.address
     try:
         endpoint = Endpoint.parse(address, default_port=DEFAULT_PORT)
-        return LeaderStatus.of(_fetched(endpoint), stream)
+        return LeaderStatus.of(_fetched(endpoint), stream, leader)
     except Fault:
         return LeaderStatus(reached=False, why="it has published no address")
     except (OSError, http.client.HTTPException) as error:

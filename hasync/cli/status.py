@@ -68,7 +68,7 @@ def summarise(cluster: Cluster, asked: Sequence[str]) -> list[Summary]:
 
 
 def _summary(read: Facts) -> Summary:
-    told = ask_leader(read.leader.address, read.stream) if read.leader else None
+    told = ask_leader(read.leader, read.stream) if read.leader else None
     return Summary(facts=read, told=told)
 
 

@@ -1,7 +1,10 @@
 """The tree of commands: each module is imported only when its command is called, and errors end in one place."""
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -21,6 +24,10 @@ MODULES: Final = {
     "doctor": "hasync.cli.doctor",
 }
 """The module of each command; its ``app`` is a typer application."""
+
+
+BROKEN_PIPE: Final = 141
+"""Exit code of a process that SIGPIPE ended, as shells count it."""
 
 
 class CommandModules(Mapping[str, Any]):
@@ -57,3 +64,6 @@ class CommandTree(TyperGroup):
         except HasyncError as error:
             explain(error)
             raise typer.Exit(1) from error
+        except BrokenPipeError:  # the reader (head, less) has seen enough; Python would complain once more at its end
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+            raise typer.Exit(BROKEN_PIPE) from None

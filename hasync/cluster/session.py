@@ -112,7 +112,8 @@ class ZooKeeperSession:
                 if left_s <= 0:
                     raise CoordinationUnavailable(
                         f"no ZooKeeper server answered within {timeout_s:g} s{self._why()}",
-                        hint=f"tried {', '.join(self.hosts)}",
+                        hint=f"tried {', '.join(self.hosts)}: check that these are ZooKeeper's client ports, "
+                        "that their names resolve, and that this machine may reach them",
                     )
                 self._clock.wait(event, left_s)
                 event.clear()
@@ -256,6 +257,11 @@ class ZooKeeperSession:
         if self._failure is not None:
             # A new one each time: several threads raising one object would share its traceback.
             raise CoordinationRefused(self._failure.message, hint=self._failure.hint)
+
+    @property
+    def trouble(self) -> str:
+        """Why no server is connected, as far as is known; empty while one is."""
+        return "" if self.connected else f"{', '.join(self.hosts)} do not answer{self._why()}"
 
     def _why(self) -> str:
         return f" (last connect: {self._last_failure})" if self._last_failure and not self.connected else ""

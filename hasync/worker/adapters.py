@@ -1,5 +1,6 @@
 """From settings and a stream's config to the adapters that do the work."""
 
+import os
 import threading
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,12 +13,13 @@ from hasync.binlog.source import BinlogSource
 from hasync.cluster.access import Auth, Tls
 from hasync.cluster.session import ZooKeeperSession
 from hasync.coordination import ClusterObserver
+from hasync.errors import ConfigInvalid
 from hasync.model.config import SourceConfig, StreamConfig
 from hasync.model.secret import Secrets
 from hasync.model.state import SinkState
 from hasync.ports import ChangeSource, Clock, Sink
 from hasync.retry import Retrier, RetryObserver
-from hasync.settings import Settings
+from hasync.settings import Settings, ZookeeperTls
 from hasync.sinks.endpoint import RedisEndpoint, Verify
 from hasync.sinks.redis import RedisSink, ignore_fencing
 from hasync.term.watcher import Compiled
@@ -40,8 +42,9 @@ def secrets_from(environ: Mapping[str, str]) -> Secrets:
 def build_session(
     settings: Settings, secrets: Secrets, clock: Clock, observer: ClusterObserver | None = None
 ) -> ZooKeeperSession:
-    """Return the session, not yet started. Raises ConfigInvalid for an identity that cannot work."""
+    """Return the session, not yet started. Raises ConfigInvalid for an identity or files that cannot work."""
     zookeeper = settings.zookeeper
+    _check_files(zookeeper.tls)
     return ZooKeeperSession(
         hosts=zookeeper.hosts,
         clock=clock,
@@ -56,6 +59,20 @@ def build_session(
         else None,
         observer=observer,
     )
+
+
+def _check_files(tls: ZookeeperTls | None) -> None:
+    """Refuse files that are not there: kazoo would try to connect without a word, for ever."""
+    given = {"ca": tls.ca, "cert": tls.cert, "key": tls.key} if tls else {}
+    problems = tuple(
+        f"HASYNC_ZOOKEEPER__TLS__{name.upper()} (zookeeper.tls.{name}): {str(path)!r} cannot be read; mount it there"
+        for name, path in given.items()
+        if path is not None and not os.access(path, os.R_OK)
+    )
+    if problems:
+        raise ConfigInvalid(
+            "a TLS file of ZooKeeper's cannot be read", problems=problems, hint="mount it, or correct the path"
+        )
 
 
 def server_id(root: str, stream: str) -> int:

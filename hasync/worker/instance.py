@@ -79,6 +79,8 @@ class Instance:
         self._session_report = SessionReport(self._metrics)
         self._session = build_session(settings, secrets, clock, self._session_report)
         self._looked_at = 0.0
+        self._connected_at = clock.monotonic()
+        self._told = False
         self._znodes = Znodes(settings.zookeeper.root)
         self._members = MemberList(session=self._session, znodes=self._znodes, clock=clock)
         self._member = Member(
@@ -122,6 +124,7 @@ class Instance:
     def _serve(self, seats: Seats, stop: threading.Event) -> int:
         while not self._clock.wait(stop, TICK_S):
             self._session_report.tell(self._log)
+            self._tell_trouble()
             try:
                 self._members.check()
                 self._check_session()
@@ -131,6 +134,15 @@ class Instance:
             self._show(seats)
         self._log.info(Event.SHUTDOWN)
         return 0
+
+    def _tell_trouble(self) -> None:
+        """Say that ZooKeeper is away, and why, when it has been so for long; once each time."""
+        now = self._clock.monotonic()
+        if self._session.connected:
+            self._connected_at, self._told = now, False
+        elif not self._told and now - self._connected_at >= self._settings.zookeeper.connect_timeout_s:
+            self._told = True
+            self._log.error(Event.SESSION_AWAY, trouble=self._session.trouble)
 
     def _check_session(self) -> None:
         if self._session.failure is not None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 import yaml
 
 from hasync.cli.leaderstatus import LeaderStatus, ask_leader
-from hasync.model.cluster import Halt, Intent, IntentKind, Leadership
+from hasync.model.cluster import Halt, Intent, IntentKind, Leader, Leadership
 from tests.unit.cli.stage import DOCUMENT, NOW, OTHER, STREAM, Stage, acknowledged
+
+
+LEADER = Leader(member="a", epoch=2, since=0.0)
 
 
 class AdminPort:
@@ -25,7 +29,7 @@ class AdminPort:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = said.raw if said.raw is not None else json.dumps({"streams": {STREAM: said.stream}}).encode()
+                body = said.raw if said.raw is not None else said.status().encode()
                 self.send_response(said.code)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -35,6 +39,10 @@ class AdminPort:
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self.server.server_port}"
+
+    def status(self) -> str:
+        """Return the status document of the leader ``a`` in epoch 2."""
+        return json.dumps({"member": LEADER.member, "streams": {STREAM: {"epoch": LEADER.epoch, **self.stream}}})
 
 
 @pytest.fixture
@@ -267,7 +275,7 @@ def test_words_in_brackets_are_shown_as_they_are(stage: Stage) -> None:
 def test_answer_that_is_no_status_counts_as_none(port: AdminPort, raw: bytes, code: int) -> None:
     """Whatever listens at that address, the command does not break."""
     port.raw, port.code = raw, code
-    told = ask_leader(port.address, STREAM)
+    told = ask_leader(replace(LEADER, address=port.address), STREAM)
     assert not told.reached
     assert told.why
 
@@ -275,11 +283,19 @@ def test_answer_that_is_no_status_counts_as_none(port: AdminPort, raw: bytes, co
 @pytest.mark.parametrize("address", ["", "no address", "host:99999"])
 def test_leader_without_a_usable_address_is_not_asked(address: str) -> None:
     """A leader that published no address is not reachable."""
-    assert not ask_leader(address, STREAM).reached
+    assert not ask_leader(replace(LEADER, address=address), STREAM).reached
+
+
+@pytest.mark.parametrize(("member", "epoch"), [("b", 2), ("a", 1), ("b", 0), (None, 2)])
+def test_answer_of_another_instance_is_not_taken_for_the_leaders(member: str | None, epoch: int) -> None:
+    """I10: after a restart on the same port a standby answers at the dead leader's address."""
+    told = LeaderStatus.of({"member": member, "streams": {STREAM: {"epoch": epoch}}}, STREAM, LEADER)
+    assert not told.reached
+    assert "not the leader answers" in told.why
 
 
 def test_status_of_another_release_is_read_as_far_as_it_goes() -> None:
     """Fields that are missing are unknown, fields that are new are ignored."""
-    told = LeaderStatus.of({"streams": {STREAM: {"new": 1, "lag_seconds": None}}}, STREAM)
+    told = LeaderStatus.of({"member": "a", "streams": {STREAM: {"epoch": 2, "new": 1}}}, STREAM, LEADER)
     assert told.reached
     assert told.lag_s is None
