@@ -55,9 +55,21 @@ class Place:
             timestamp=self._timestamp,
         )
 
-    def knows(self, gtid: tuple[str, int] | None) -> bool:
-        """Whether this transaction is before the start already, though it comes now."""
-        return gtid is not None and self._executed.has(*gtid)
+    def require_new(self, gtid: tuple[str, int] | None) -> None:
+        """Raise PositionLost for a transaction that is before this place already and comes now.
+
+        Skipping it would be silent loss: after RESET the numbers begin anew.
+        """
+        if gtid is not None and self._executed.has(*gtid):
+            raise self.reset(f"transaction {gtid[0]}:{gtid[1]} comes again, or out of order")
+
+    def reset(self, what: str) -> PositionLost:
+        """Return the error for a binlog that is not the one that was read so far."""
+        return PositionLost(
+            f"the binlog went back behind {self.file}:{self.end}: {what}",
+            hint="it was reset, or is another server's: compare the tables with Redis, then choose a new start "
+            "('hasync position reset')",
+        )
 
     def begin(self, pos: int, commit_time: float) -> None:
         """A transaction begins here. Raises PositionLost when the start turns out to be inside the one before."""
@@ -88,7 +100,12 @@ class Place:
         self.pos = self.end = pos
 
     def beat(self, name: str, pos: int) -> None:
-        """The server has nothing more behind ``pos``. Raises PositionLost when the start lies further on."""
+        """The server has nothing more behind ``pos``.
+
+        Raises PositionLost when the start lies further on, or when the file ends in front of what was read of it.
+        """
+        if name == self.file and self.settled and pos < self.pos:
+            raise self.reset(f"it ends at {pos} now")
         if name == self.file and pos >= self.pos:
             self._require_boundary(pos)
             self.pos = self.end = pos

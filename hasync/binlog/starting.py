@@ -131,9 +131,22 @@ def _resume(server: Server, position: Position) -> Plan:
     if not _is_here(server, position):
         _require_gtids(server, position)
         return _behind(server, replace(position, server_uuid=server.identity, file="", pos=HEAD))
-    if position.pos > _LAST_DUMPABLE:
-        return _far_into_file(server, position)
+    if position.pos > _LAST_DUMPABLE and position.gtid_set:
+        return _behind(server, replace(position, file="", pos=HEAD))
+    if position.pos > _LAST_DUMPABLE or _lacks_gtids(server, position):
+        return _read_over(server, position)
     return _exact(position)
+
+
+def _lacks_gtids(server: Server, position: Position) -> bool:
+    """Whether MySQL got GTIDs since: a set that begins here would miss those before it, and lead a failover astray."""
+    return server.flavor is Flavor.MYSQL and not position.gtid_set and position.pos > HEAD and bool(server.executed())
+
+
+def _read_over(server: Server, position: Position) -> Plan:
+    """Read the file from its head up to the position; a dump can be asked for the first 4 GiB of a file only."""
+    at_head = _at_head(server, position.file, Seek(exact=False, from_pos=position.pos))
+    return replace(at_head, position=replace(at_head.position, rows_done=position.rows_done))
 
 
 def _is_here(server: Server, position: Position) -> bool:
@@ -159,18 +172,6 @@ def _require_gtids(server: Server, position: Position) -> None:
             "and the position has no GTIDs to find it by",
             hint=f"keep binlogs longer, SET GLOBAL gtid_mode = ON on all hosts; now {_REBUILD}",
         )
-
-
-def _far_into_file(server: Server, position: Position) -> Plan:
-    """A dump can be asked for the first 4 GiB of a file only: go by GTID, or read the file from its head."""
-    if position.gtid_set:
-        return _behind(server, replace(position, file="", pos=HEAD))
-    request = Request(flavor=position.flavor, file=position.file, pos=HEAD)
-    return Plan(
-        request=request,
-        position=replace(position, pos=HEAD),
-        seek=Seek(exact=False, from_pos=position.pos),
-    )
 
 
 def _behind(server: Server, position: Position) -> Plan:

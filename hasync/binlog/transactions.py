@@ -45,7 +45,8 @@ _NO_TABLE = 0xFFFFFF
 """Table id of an event that only ends a statement."""
 
 _LONGEST_LEAP = 1 << 31
-"""A heartbeat's 32-bit position that seems further ahead is in fact behind."""
+"""A 32-bit position that seems further ahead is in fact behind: no event is that large."""
+
 _OUTSIDE, _BEGUN, _INSIDE = range(3)
 """Between transactions; after a GTID that a statement may complete; before COMMIT or XID."""
 
@@ -136,12 +137,17 @@ class Transactions:
             return
         event = Event(packet, self._place.end, checksum=self._checksum and kind != EventType.FORMAT_DESCRIPTION)
         if kind not in _HEARTBEATS:  # they name a place, but have none
+            self._require_forward(event)
             self._place.end = event.stop
         handler = self._handlers.get(kind)  # type: ignore[call-overload]  # an IntEnum's key is its number
         if handler is None:
             self._unknown(event)
         else:
             handler(event)
+
+    def _require_forward(self, event: Event) -> None:
+        if event.placed and event.stop - self._place.end >= _LONGEST_LEAP:
+            raise self._place.reset(f"an event ends at {event.stop & 0xFFFFFFFF}")
 
     def _at(self, event: Event) -> str:
         return f"{event.name} at {self._place.file}:{event.start}"
@@ -181,7 +187,7 @@ class Transactions:
         if event.type == EventType.HEARTBEAT:
             name = event.data[event.at : event.end].decode()
             behind = event.stop - self._place.end >= _LONGEST_LEAP
-            self._place.beat(name, self._place.pos if behind else event.stop)
+            self._place.beat(name, event.stop & 0xFFFFFFFF if behind else event.stop)
         else:
             self._place.beat(*heartbeat_v2(event))
         self._segments.beat()
@@ -230,7 +236,9 @@ class Transactions:
         self._gtid = gtid
         self._commit_time = commit_time or float(event.timestamp)
         self._place.begin(event.start, self._commit_time)
-        self._discarding = not self._place.settled or self._place.knows(gtid)
+        self._discarding = not self._place.settled
+        if self._place.settled:
+            self._place.require_new(gtid)
         self._segments.add_bytes(event.size)
 
     def _query(self, event: Event) -> None:

@@ -397,8 +397,9 @@ def test_position_ahead_of_the_server_is_lost(world: World, source: ChangeSource
     begin = source.open(LATEST, mine(world))
     ahead = begin.gtid_set.rpartition("-" if "-" in begin.gtid_set.rpartition(":")[2] else ":")
     lost = replace(begin, server_uuid="another", gtid_set=f"{ahead[0]}{ahead[1]}99999999")
-    with pytest.raises(PositionLost):
-        source.open(lost, mine(world))
+    for position in (lost, replace(begin, server_uuid="another", file="x.000001", gtid_set="")):
+        with pytest.raises(PositionLost):
+            source.open(position, mine(world))
 
 
 # ------------------------------------------------------------------------------- ending

@@ -220,6 +220,8 @@ class FakeServer:
         """Return the number of the first transaction to read, and how many of its rows to skip."""
         if isinstance(start, Position):
             by_place = start.server_uuid == self.uuid
+            if not by_place and not start.gtid_set:
+                raise PositionLost(f"{start} of {start.server_uuid} has no GTIDs to find it by", hint="rebuild")
             number = self._at(start.file, start.pos) if by_place else self._behind(start.gtid_set)
             return number, start.rows_done
         if start.kind is StartKind.LATEST:
