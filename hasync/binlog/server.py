@@ -171,7 +171,11 @@ class Head:
         return end
 
     def lag_bytes(self, position: Position) -> int | None:
-        """Return how many bytes of binlog lie behind ``position``; None on another server than the position's."""
+        """Return how many bytes of binlog lie behind ``position``; None on another server than the position's.
+
+        Raises PositionLost when the server does not hold it any more. The dump does not tell:
+        after RESET both servers go on beating at the old place.
+        """
         lag: int | None = self._ask(lambda server: _lag(server, position))
         return lag
 
@@ -195,8 +199,11 @@ def _lag(server: Server, position: Position) -> int | None:
     if server.identity != position.server_uuid:
         return None
     sizes = {file.name: file.size_bytes for file in server.files()}
-    if position.file not in sizes:
-        raise PositionLost(f"{server.host} has purged {position.file}", hint="keep binlogs longer")
+    if sizes.get(position.file, 0) < position.pos or not server.has_executed(position.gtid_set):
+        raise PositionLost(
+            f"{server.host} does not hold {position} any more: its binlog was reset or purged under the stream",
+            hint="compare the tables with Redis, then choose a new start ('hasync position reset')",
+        )
     names = sorted(sizes, key=lambda name: int(name.rpartition(".")[2]))
     behind = names[names.index(position.file) + 1 :]
-    return max(0, sizes[position.file] - position.pos) + sum(sizes[name] for name in behind)
+    return sizes[position.file] - position.pos + sum(sizes[name] for name in behind)

@@ -1,5 +1,6 @@
 """The source of row changes: finds a server, proves the position on it, and reads its dump."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -87,13 +88,16 @@ class BinlogSource:
         self._latch = Latch()
         self._stream: _Stream | None = None
         self._interest: Interest | None = None
+        self._following = threading.Lock()
+        """Held while a new stream takes the interest over: one that is given meanwhile must not be lost."""
         self.host = ""
         """The server that is read, empty when none is."""
 
     def open(self, start: Start | Position, interest: Interest) -> Position:
         """See :meth:`hasync.ports.ChangeSource.open`. Hosts are tried in the given order, each time anew."""
         self._drop()
-        self._interest = interest
+        with self._following:
+            self._interest = interest
         failures = _Failures()
         for login in self._logins:
             self._latch.check()
@@ -114,20 +118,22 @@ class BinlogSource:
             charsets = server.charsets()
         finally:
             server.close()
-        self._stream = self._begin(login, planned, charsets, checksum=checksum)
+        stream = self._begin(login, planned, charsets, checksum=checksum)
         self.host = login.host
-        return self._settle(self._stream)
+        return self._settle(stream)
 
     def _begin(self, login: Login, planned: Plan, charsets: Mapping[int, str], *, checksum: bool) -> _Stream:
         dump = Dump(login, planned.request, server_id=self._server_id, heartbeat_s=self._heartbeat_s, latch=self._latch)
-        transactions = Transactions(
-            start=planned.position,
-            seek=planned.seek,
-            layouts=self._layouts(login, planned.position.flavor, charsets),
-            limits=self._limits,
-            checksum=checksum,
-        )
-        return _Stream(dump, transactions)
+        with self._following:
+            transactions = Transactions(
+                start=planned.position,
+                seek=planned.seek,
+                layouts=self._layouts(login, planned.position.flavor, charsets),
+                limits=self._limits,
+                checksum=checksum,
+            )
+            self._stream = _Stream(dump, transactions)
+        return self._stream
 
     def _layouts(self, login: Login, flavor: Flavor, charsets: Mapping[int, str]) -> Layouts:
         assert self._interest is not None  # noqa: S101 - open() set it
@@ -190,10 +196,11 @@ class BinlogSource:
 
     def follow(self, interest: Interest) -> None:
         """See :meth:`hasync.ports.ChangeSource.follow`."""
-        self._interest = interest
-        stream = self._stream
-        if stream is not None:
-            stream.transactions.follow(interest)
+        with self._following:
+            self._interest = interest
+            stream = self._stream
+            if stream is not None:
+                stream.transactions.follow(interest)
 
     def interrupt(self) -> None:
         """See :meth:`hasync.ports.ChangeSource.interrupt`. Holds until :meth:`close`."""

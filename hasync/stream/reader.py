@@ -144,6 +144,8 @@ def _prove(asked: Start | Position, opened: Position) -> None:
     """Refuse a source that begins elsewhere than asked: rows in between would be lost or doubled in silence."""
     if not isinstance(asked, Position) or asked.server_uuid != opened.server_uuid or asked.same_place(opened):
         return
+    if asked.gtid_set and asked.gtid_set == opened.gtid_set and asked.rows_done == opened.rows_done:
+        return  # found by GTID: the same transactions are behind it, whatever its name
     raise Fatal(
         f"the source was asked for {asked} and begins at {opened}", hint="this is a bug in hasync, please report it"
     )

@@ -130,6 +130,11 @@ class Candidate:
         if self._leading is not None:
             self._leading.abandon(EndReason.SHUTDOWN)
 
+    def fail(self, fatal: Fatal) -> None:
+        """End the term that runs, if any, with an error found beside the data road. Called from: any thread."""
+        if (leading := self._leading) is not None:
+            leading.fail(fatal)
+
     def _view_changed(self, view: StreamView) -> None:
         """Act on what operators changed. Called from: the watcher's thread."""
         self._changed.set()

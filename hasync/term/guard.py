@@ -3,7 +3,7 @@
 import threading
 
 from hasync.coordination import Election, Session
-from hasync.errors import EndReason, TermEnded
+from hasync.errors import EndReason, Fatal, TermEnded
 from hasync.model.cluster import Leadership
 
 
@@ -22,6 +22,7 @@ class TermGuard:
         self._session = session
         self._lock = threading.Lock()
         self._end: TermEnded | None = None
+        self._fatal: Fatal | None = None
 
     def end(self, reason: EndReason, message: str = "") -> None:
         """End the term and cut all its waits short; later reasons are ignored."""
@@ -29,8 +30,15 @@ class TermGuard:
             self._end = self._end or TermEnded(reason, message)
         self.ended.set()
 
+    def fail(self, fatal: Fatal) -> None:
+        """Let the next check raise ``fatal``: somebody beside the data road has found what it cannot see."""
+        self._fatal = self._fatal or fatal
+        self.ended.set()
+
     def check(self) -> None:
-        """Raise TermEnded when this instance may write no more."""
+        """Raise TermEnded when this instance may write no more, and the Fatal of :meth:`fail`."""
+        if self._fatal is not None:
+            raise self._fatal
         if self._end is not None:
             raise TermEnded(self._end.reason, self._end.message)
         self._election.check(self._leadership)

@@ -115,6 +115,10 @@ class Leading:
         self._guard.end(reason)
         self.drain(reason)
 
+    def fail(self, fatal: Fatal) -> None:
+        """End the term with an error that the data road cannot see. Called from: any thread."""
+        self._guard.fail(fatal)
+
     def follow(self, compiled: Compiled) -> None:
         """Use other rules from the next transaction on, or begin a new term if that is not enough. Any thread."""
         previous, self._compiled = self._compiled, compiled

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hasync.binlog.connection import Login
 from hasync.binlog.preflight import checks
 from hasync.binlog.server import Head, Server
-from hasync.errors import HasyncError
+from hasync.errors import HasyncError, PositionLost
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.model.secret import Secrets
@@ -92,13 +92,18 @@ class Preflight:
             self._check(seat, compiled)
 
     def _measure(self, seat: StreamSeat, compiled: Compiled) -> None:
-        state = seat.report.standing_now.state
+        standing = seat.report.standing_now
+        state = standing.state
         if state is None or state.position is None:
             return
         try:
             if seat.stream not in self._heads:
                 self._heads[seat.stream] = Head(build_logins(compiled.config, secrets=self._secrets)[0])
             behind_bytes = self._heads[seat.stream].lag_bytes(state.position)
+        except PositionLost as lost:
+            if seat.report.standing_now.epoch == standing.epoch:  # else it is the position of an older term
+                seat.candidate.fail(lost)
+            return
         except HasyncError:
             return  # the reader meets the same trouble and tells of it; a lag in bytes that is not known is not shown
         if behind_bytes is not None:

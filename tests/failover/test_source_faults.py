@@ -1,0 +1,27 @@
+"""The source's history is not what it was: noticed and said, never read over in silence."""
+
+import pytest
+
+from testbed import wait_until
+from tests.failover.fleet import Fleet
+
+
+@pytest.mark.regression("binlog reset under a running leader")
+@pytest.mark.parametrize("first", [30, 2], ids=["new binlog is shorter", "new binlog is longer"])
+def test_binlog_reset_under_a_running_leader_halts_the_stream(fleet: Fleet, first: int) -> None:
+    """Its numbers begin anew: rows would be taken for known ones, or looked for behind the old offset."""
+    backends = fleet.backends
+    fleet.apply(backends.config())
+    fleet.start("a")
+    leader = fleet.leader()
+    for number in range(first):
+        backends.database.sql("INSERT INTO app.account VALUES (%s, 'o', 1, 1)", (number,))
+    wait_until("all are in", lambda: leader.standing.get("rows_applied") == first)
+    flavor = backends.database.flavor
+    backends.database.sql("RESET BINARY LOGS AND GTIDS" if flavor == "mysql" else "RESET MASTER")
+    for number in range(6):
+        backends.database.sql("INSERT INTO app.product VALUES (%s, 'p', 1)", (number,))
+    halt = wait_until("the stream is halted", fleet.coordination.halts.get, timeout_s=30)
+    assert halt.code == "position_lost"
+    assert "position reset" in halt.hint or "new start" in halt.hint
+    assert leader.get("/readyz")[0] == 503
