@@ -14,7 +14,7 @@ from testbed.sql import SqlServer
 
 SERVER_ID = 4_000_000_001
 LATEST = Start(kind=StartKind.LATEST)
-MOST_READS = 200
+MOST_READS = 20_000
 
 
 @dataclass(frozen=True, slots=True)

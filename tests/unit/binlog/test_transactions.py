@@ -232,7 +232,6 @@ def test_heartbeats_move_an_idle_place_only() -> None:
     subject = machine()
     assert feed(subject, wire.heartbeat("bin.000001", 900))[0].position.pos == 900
     assert feed(subject, wire.heartbeat("bin.000009", 9000))[0].position.pos == 900
-    assert feed(subject, wire.heartbeat("bin.000001", 500))[0].position.pos == 900
     far = (1 << 32) + 5
     name = b"\1\x0abin.000001"
     version_2 = name + b"\2\x09\xfe" + pack("<Q", far) + b"\0"
@@ -242,14 +241,14 @@ def test_heartbeats_move_an_idle_place_only() -> None:
     assert subject.position.pos == far
 
 
-def test_known_transaction_is_passed_over() -> None:
-    """A replica that committed out of order has transactions behind the place that were applied already."""
-    start = Position(flavor=Flavor.MYSQL, server_uuid="s", file="bin.000001", pos=4, gtid_set=f"{UUID}:1-2:4")
-    wire = Wire()
-    packets = [packet for number in (3, 4, 5) for packet in wire.transaction(number, number)]
-    segments = feed(machine(start=start), *packets)
-    assert ids(segments) == [3, 5]
-    assert segments[-1].position.gtid_set == f"{UUID}:1-5"
+def test_binlog_that_goes_back_is_lost() -> None:
+    """RESET while it is read: files and GTIDs begin anew under the same names."""
+    wire = Wire(5000)
+    start = at(5000, gtid_set=f"{UUID}:1-4")
+    again = Wire(120)
+    for packets in ([wire.heartbeat("bin.000001", 500)], again.transaction(9, 1), wire.transaction(4, 1)):
+        with pytest.raises(PositionLost, match="went back"):
+            feed(machine(start=start), *packets)
 
 
 def test_gtid_start_is_where_the_first_transaction_begins() -> None:
