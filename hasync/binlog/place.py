@@ -16,11 +16,14 @@ class Seek:
     ``exact``: the start is known and right. Else the events say where it begins:
     ``from_pos``: read from the file's head, the first transaction at this offset;
     ``since``: the first one committed at or after this Unix time; neither: the first that comes.
+    ``end``: file and offset of the binlog's end when it was asked for. A heartbeat in
+    front of it only says how far the server has skipped, so it settles nothing.
     """
 
     exact: bool = True
     from_pos: int = 0
     since: float = 0.0
+    end: tuple[str, int] = ("", 0)
 
 
 class Place:
@@ -109,9 +112,13 @@ class Place:
         if name == self.file and pos >= self.pos:
             self._require_boundary(pos)
             self.pos = self.end = pos
-        if not self.settled:
+        if not self.settled and self._at_the_end():
             self._require_reached()
             self.settled = True
+
+    def _at_the_end(self) -> bool:
+        file, pos = self._seek.end
+        return (file_number(self.file), self.pos) >= (file_number(file), pos)
 
     def _require_boundary(self, pos: int) -> None:
         """The boundary behind the last one is ``pos``: a start that lies between them is none."""
@@ -127,3 +134,9 @@ class Place:
                 f"position {self.file}:{self._seek.from_pos} lies beyond the end of the binlog ({self.pos})",
                 hint=_CHOOSE,
             )
+
+
+def file_number(name: str) -> int:
+    """Return the number at the end of a binlog file's name, by which files are in order; 0 for no name."""
+    number = name.rpartition(".")[2]
+    return int(number) if number.isdigit() else 0

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from hasync.binlog.connection import Latch, Link, Login, translated
+from hasync.binlog.place import file_number
 from hasync.errors import HasyncError, PositionLost, SourceRefused
 from hasync.model.position import Flavor, Position
 
 _QUERY_TIMEOUT_S = 30.0
 """MariaDB reads a whole binlog file to answer BINLOG_GTID_POS."""
+
+_COMMIT_GRACE_S = 3
+"""How long a transaction that was sent may take until its server counts it as executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +107,27 @@ class Server:
         return [BinlogFile(name=row[0], size_bytes=int(row[1])) for row in self.rows("SHOW BINARY LOGS")]
 
     def end(self) -> End:
-        """Return where the binlog ends now. Raises SourceRefused when there is none."""
+        """Return where the binlog ends now. Raises SourceRefused when there is none.
+
+        On MySQL the GTIDs of transactions that commit right now may be missing: it adds
+        them after it has moved the end.
+        """
+        file, pos, *more = self._status()
+        if self.flavor is Flavor.MARIADB:
+            return End(file=file, pos=pos, gtid_set=self.gtids_at(file, pos) or "")
+        return End(file=file, pos=pos, gtid_set=_compact(more[-1]))
+
+    def end_place(self) -> tuple[str, int]:
+        """Return file and offset of the binlog's end. Raises SourceRefused when there is none."""
+        file, pos, *_ = self._status()
+        return file, pos
+
+    def _status(self) -> tuple[Any, ...]:
         new_name = self.flavor is Flavor.MYSQL and self.version_numbers() >= (8, 2)
         rows = self.rows("SHOW BINARY LOG STATUS" if new_name else "SHOW MASTER STATUS")
         if not rows:
             raise SourceRefused(f"{self.host} writes no binlog", hint="start the server with log_bin")
-        file, pos = str(rows[0][0]), int(rows[0][1])
-        if self.flavor is Flavor.MARIADB:
-            return End(file=file, pos=pos, gtid_set=self.gtids_at(file, pos) or "")
-        return End(file=file, pos=pos, gtid_set=_compact(rows[0][4]))
+        return (str(rows[0][0]), int(rows[0][1]), *rows[0][2:])
 
     def version_numbers(self) -> tuple[int, int]:
         """Return the version's first two numbers."""
@@ -142,8 +158,16 @@ class Server:
         return _compact(self.one("SELECT @@global.gtid_purged"))
 
     def has_executed(self, gtid_set: str) -> bool:
-        """Whether the server has executed all of ``gtid_set``."""
-        return self.contains(self.executed(), gtid_set)
+        """Whether the server has executed all of ``gtid_set``.
+
+        MySQL sends a transaction before it counts it as executed (with semi-synchronous
+        replication much earlier), so what came a moment ago is waited for.
+        """
+        if self.contains(self.executed(), gtid_set):
+            return True
+        if self.flavor is not Flavor.MYSQL or self.variables("gtid_mode").get("gtid_mode") != "ON":
+            return False
+        return bool(self.one("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", gtid_set, _COMMIT_GRACE_S) == 0)
 
     def contains(self, outer: str, inner: str) -> bool:
         """Whether ``inner`` is a subset of ``outer``; by our own sets, which know tags and both flavors."""
@@ -204,6 +228,6 @@ def _lag(server: Server, position: Position) -> int | None:
             f"{server.host} does not hold {position} any more: its binlog was reset or purged under the stream",
             hint="compare the tables with Redis, then choose a new start ('hasync position reset')",
         )
-    names = sorted(sizes, key=lambda name: int(name.rpartition(".")[2]))
+    names = sorted(sizes, key=file_number)
     behind = names[names.index(position.file) + 1 :]
     return sizes[position.file] - position.pos + sum(sizes[name] for name in behind)

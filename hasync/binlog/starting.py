@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hasync.binlog.dump import Request
-from hasync.binlog.place import Seek
-from hasync.binlog.server import BinlogFile, Server
+from hasync.binlog.place import Seek, file_number
+from hasync.binlog.server import Server
 from hasync.errors import PositionLost, SourceRefused
 from hasync.model.gtid import MysqlGtidSet
 from hasync.model.position import Flavor, Position, Start, StartKind
@@ -48,6 +48,19 @@ def plan(server: Server, start: Start | Position, created: Created) -> Plan:
         return _since(server, start.timestamp, created)
     if start.kind is StartKind.EARLIEST:
         return _at_head(server, server.files()[0].name)
+    return _latest(server)
+
+
+def _latest(server: Server) -> Plan:
+    """Begin behind all that is committed now.
+
+    MySQL's status moves the end before it adds the GTIDs, so under load they do not
+    fit each other: a set that lacks transactions in front of the position would bring
+    them back, stale, at a failover. Asked by GTID, the dump begins where the set ends.
+    """
+    executed = server.executed() if server.flavor is Flavor.MYSQL else ""
+    if executed and _gtid_mode(server) == "ON" and not _tagged(executed):
+        return _behind(server, _position(server, gtid_set=executed))
     end = server.end()
     return _exact(_position(server, file=end.file, pos=end.pos, gtid_set=end.gtid_set))
 
@@ -103,16 +116,12 @@ def _since(server: Server, timestamp: float, created: Created) -> Plan:
         else:
             high = middle
     oldest = files[0]
-    if low == 0 and _number(oldest) > 1 and created(oldest.name) > timestamp:
+    if low == 0 and file_number(oldest.name) > 1 and created(oldest.name) > timestamp:
         raise PositionLost(
             f"{server.host} has purged the binlog of that time; it now begins with {oldest.name}",
             hint="choose a later timestamp, or start: earliest",
         )
     return _at_head(server, files[low].name, Seek(exact=False, since=timestamp))
-
-
-def _number(file: BinlogFile) -> int:
-    return int(file.name.rpartition(".")[2])
 
 
 # ------------------------------------------------------------------------------ resuming
@@ -181,18 +190,26 @@ def _behind(server: Server, position: Position) -> Plan:
     if not position.gtid_set:
         return _from_the_first(server, position)
     request = Request(flavor=position.flavor, gtid_set=position.gtid_set, by_gtid=True)
-    return Plan(request=request, position=position, seek=Seek(exact=False))
+    return Plan(request=request, position=position, seek=Seek(exact=False, end=server.end_place()))
+
+
+def _gtid_mode(server: Server) -> str:
+    return server.variables("gtid_mode").get("gtid_mode", "")
+
+
+def _tagged(gtid_set: str) -> bool:
+    return any(":" in origin for origin in MysqlGtidSet.parse(gtid_set).origins)
 
 
 def _require_mysql_gtids(server: Server, position: Position) -> None:
-    if server.variables("gtid_mode").get("gtid_mode") != "ON":
+    if _gtid_mode(server) != "ON":
         raise PositionLost(
             f"{server.host} is another server than the position's and has no GTIDs to find it by",
             hint=f"SET GLOBAL gtid_mode = ON on all hosts, or {_REBUILD}",
         )
     if not server.contains(position.gtid_set, server.purged()):
         raise PositionLost(f"{server.host} has purged transactions that were not applied", hint=_REBUILD)
-    if any(":" in origin for origin in MysqlGtidSet.parse(position.gtid_set).origins):
+    if _tagged(position.gtid_set):
         raise SourceRefused(
             "the position's GTID set has tags, which a dump by GTID cannot be asked with",
             hint="resume on the server that wrote it, or SET gtid_next = 'AUTOMATIC' where tags are made",

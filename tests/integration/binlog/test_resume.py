@@ -1,6 +1,9 @@
 """Wherever a reader stops, the next one goes on with the row behind, on the same server or on another."""
 
+import itertools
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -341,3 +344,52 @@ def test_restart_of_the_server_is_survived(server: SqlServer, table: str, source
     run(server, table, "INSERT INTO t VALUES (3, 'c')")
     source.open(at, Wanted(table))
     assert ids(read_to_end(source, server)) == [b"2", b"3"]
+
+
+@contextmanager
+def load(server: SqlServer, table: str) -> Iterator[None]:
+    """Commit from many sessions at once."""
+    stop = threading.Event()
+
+    def write(first: int) -> None:
+        with server.connect(database=table) as connection, connection.cursor() as cursor:
+            for number in itertools.count(first, 10):
+                if stop.is_set():
+                    return
+                cursor.execute(f"INSERT INTO t VALUES ({number}, 'x')")
+
+    writers = [threading.Thread(target=write, args=(first,), daemon=True) for first in range(6)]
+    for writer in writers:
+        writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+
+
+def test_latest_knows_its_gtids_under_load(server: SqlServer, table: str, source: BinlogSource) -> None:
+    """Many sessions commit at once: place and GTID set of a start belong together, or a failover brings rows back."""
+    with load(server, table):
+        places = [source.open(LATEST, Wanted(table)) for _ in range(20)]
+    for place in places[::4]:
+        again = source.open(Start(kind=StartKind.FILE, file=place.file, pos=place.pos), Wanted("none"))
+        assert (again.pos, again.gtid_set) == (place.pos, place.gtid_set)
+
+
+def test_resume_under_load_is_not_taken_for_another_history(
+    server: SqlServer, table: str, source: BinlogSource
+) -> None:
+    """MySQL sends a transaction before it counts it as executed: a quick reconnect must not look like a reset."""
+    found: list[bytes] = []
+    with load(server, table):
+        begin = at = source.open(LATEST, Wanted(table))
+        for _ in range(25):
+            segment = source.read()
+            found += ids([segment])
+            at = source.open(segment.position, Wanted(table))
+    found += ids(read_to_end(source, server))
+    source.open(begin, Wanted(table))
+    assert found == ids(read_to_end(source, server))
+    assert at.order() > begin.order()
