@@ -109,9 +109,10 @@ class HandlerFailed(Fatal):
 
 
 class CoordinationRefused(Fatal):
-    """ZooKeeper refuses this instance (authentication, ACL, payload of a newer version)."""
+    """ZooKeeper refuses this instance (authentication, ACL), or holds a payload of a newer release."""
 
     code = "coordination_refused"
+    local = True
 
 
 class Regressed(HasyncError):  # noqa: N818 - a signal: the stream rewinds

@@ -98,7 +98,7 @@ _TEXTS: Mapping[str, str] = {str(event): event.text for event in Event}
 
 
 class Log(Protocol):
-    """Where lines go. Safe from any thread; never raises for what is logged."""
+    """Where lines go. Safe from any thread; never raises, neither for what is logged nor when it cannot be written."""
 
     def bind(self, **fields: object) -> "Log":
         """Return a log whose lines also carry these fields (``stream``, ``epoch``)."""
@@ -124,7 +124,7 @@ def open_log(*, level: str, as_json: bool, out: BinaryIO, clock: Clock, **contex
     """
     coloured = out.isatty()
     logger = structlog.wrap_logger(
-        structlog.BytesLogger(out),
+        structlog.BytesLogger(cast("BinaryIO", _Patient(out))),
         processors=[
             structlog.processors.add_log_level,
             _explain_error,
@@ -174,6 +174,25 @@ def masked(value: Any) -> Any:
 
 def _is_secret(name: object, value: object) -> bool:
     return value is not None and not isinstance(value, bool) and _SECRET_NAME.search(str(name)) is not None
+
+
+class _Patient:
+    """Drops a line that cannot be written (disk full, reader gone): a stream must not end for its log."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, line: bytes) -> int:
+        try:
+            return self._out.write(line)
+        except (OSError, ValueError):  # ValueError: closed
+            return 0
+
+    def flush(self) -> None:
+        try:
+            self._out.flush()
+        except (OSError, ValueError):
+            return
 
 
 class _Stamp:

@@ -139,6 +139,7 @@ def _resume(server: Server, position: Position) -> Plan:
         )
     if not _is_here(server, position):
         _require_gtids(server, position)
+        _require_purged(server, position)
         return _behind(server, replace(position, server_uuid=server.identity, file="", pos=HEAD))
     if position.pos > _LAST_DUMPABLE and position.gtid_set:
         return _behind(server, replace(position, file="", pos=HEAD))
@@ -171,6 +172,22 @@ def _is_here(server: Server, position: Position) -> bool:
         return found is not None and server.flavor.gtid_set(found) == server.flavor.gtid_set(position.gtid_set)
     _require_place(server, position.file, position.pos)
     return True
+
+
+def _require_purged(server: Server, position: Position) -> None:
+    """The very server that the position is of may have purged its file, but not have its transactions elsewhere.
+
+    After RESET the numbers begin anew: going by GTID would skip as many rows as were applied before.
+    """
+    if position.server_uuid != server.identity:
+        return
+    oldest = server.files()[0].name
+    if not server.contains(server.gtids_before(oldest), position.gtid_set):
+        raise PositionLost(
+            f"{server.host} has the transactions up to {position} at another place: its binlog was reset, "
+            "or it is another server under the same identity",
+            hint=_REBUILD,
+        )
 
 
 def _require_gtids(server: Server, position: Position) -> None:

@@ -125,6 +125,9 @@ class Summary:
             yield "the config says enabled: false"
         if facts.leader is not None and facts.intent is not None:
             yield f"a pause by {facts.intent.by} is asked for; the leader is handing over"
+        revision = facts.revision.revision if facts.revision else 0
+        if self.told is not None and self.told.reached and not self.problems and self.told.config_revision < revision:
+            yield f"the leader runs config revision {self.told.config_revision}, {revision} is applied"
         if facts.leader is not None and not any(role == "standby" for role in facts.roles().values()):
             yield "no standby: nobody would take over"
         if self.told is not None and not self.told.degraded:

@@ -66,6 +66,8 @@ def reconcile(stored: Acknowledged | None, state: SinkState | None, policy: Miss
         return _resume(ResumeKind.REBUILT, state, "ZooKeeper has no position; rebuilt from Redis' state key")
     if state.seq < stored.seq:
         return _rewind(stored, state)
+    if _goes_back(stored.position, state.redo_from or state.position):
+        return _moved_back(stored, state)
     return _continue(stored, state)
 
 
@@ -95,6 +97,20 @@ def _rewind(stored: Acknowledged, state: SinkState) -> Resume:
         f"Redis lost {lost} acknowledged batches (it has {state.seq}, ZooKeeper saw {stored.seq}); "
         f"rewinding to {state.position}",
         lost,
+    )
+
+
+def _goes_back(stored: Position, state: Position) -> bool:
+    return stored.server_uuid == state.server_uuid and state.order() < stored.order()
+
+
+def _moved_back(stored: Acknowledged, state: SinkState) -> Resume:
+    """The state was put at an earlier place without losing its count: a position reset that broke off half-way."""
+    return _resume(
+        ResumeKind.REWIND,
+        state,
+        f"Redis is at {state.position}, before ZooKeeper's {stored.position}, though no batch is missing: "
+        "a position reset, or a refused batch; going on from there",
     )
 
 

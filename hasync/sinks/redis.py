@@ -334,7 +334,9 @@ class RedisSink:
             return SinkState.from_json(_document(raw))
         except (ValueError, TypeError) as error:
             hint = "run the release that wrote it, or remove the key and choose a start position"
-            raise SinkRefused(f"{self._key} holds no state that this release reads", hint=hint) from error
+            refused = SinkRefused(f"{self._key} holds no state that this release reads", hint=hint)
+            refused.local = True  # another instance may be of the release that wrote it
+            raise refused from error
 
 
 def _encoded(state: SinkState) -> bytes:

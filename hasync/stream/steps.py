@@ -121,11 +121,10 @@ class WriteStep:
         if old_keys == new_keys:
             self._put(rows, new_keys, writes)
             return
-        for number, (old, new) in enumerate(zip(old_keys, new_keys, strict=True)):
-            # Row by row: a later row of the same statement may move onto the key that an earlier one left.
-            if old != new and old is not None:
-                writes.delete(old)
-            self._put(rows[number : number + 1], [new], writes)
+        # All deletes first: rows of one statement may move onto each other's keys, in any order.
+        moved = [old for old, new in zip(old_keys, new_keys, strict=True) if old != new and old is not None]
+        writes.delete_all(moved)
+        self._put(rows, new_keys, writes)
 
     def delete(self, before: Rows, writes: WriteSet) -> None:
         """Apply deleted rows."""

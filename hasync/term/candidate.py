@@ -63,7 +63,7 @@ class Role:
 def role_of(view: StreamView) -> Role:
     """Decide from what operators want whether to contend. Pure."""
     if not view.answered:
-        return Role("waiting", "ZooKeeper has not answered yet")
+        return Role("waiting", view.refusal or "ZooKeeper has not answered yet")
     if view.compiled is None:
         return Role("waiting", view.refusal or "no config yet; apply one with 'hasync config apply'")
     if not view.compiled.config.enabled:
@@ -144,7 +144,7 @@ class Candidate:
         if not role.contends:
             leading.drain(EndReason.PAUSED if role.state == "paused" else EndReason.HANDOVER)
         else:
-            leading.follow(view.compiled)
+            leading.follow(view.compiled)  # nothing happens when it is the one in force
 
     # ------------------------------------------------------------ the stream's thread
 
@@ -227,7 +227,9 @@ class Candidate:
                 acknowledge_every_s=self._every_s,
                 observer=self._observer,
             )
-            if self._stopping.is_set():  # asked between the look above and now: shut_down() saw no term
+            # What was asked between the look above and now saw no term to ask.
+            self._view_changed(self.watcher.view)
+            if self._stopping.is_set():
                 leading.drain(EndReason.SHUTDOWN)
             began = self._clock.monotonic()
             outcome = self._run_term(leading)
@@ -273,6 +275,7 @@ class Candidate:
             return
         self._faults += 1
         ceiling_s = min(MAX_STAND_BACK_S, 2.0**self._faults)
+        self._observer.standing(Role("waiting", f"standing back after {outcome.reason.value}: {outcome.message}"))
         until = self._clock.monotonic() + ceiling_s * (0.5 + self._clock.random() / 2)
         while not self._stopping.is_set() and self._clock.monotonic() < until:
             self._observer.turning()  # standing back is no hanging

@@ -122,6 +122,8 @@ class Leading:
     def follow(self, compiled: Compiled) -> None:
         """Use other rules from the next transaction on, or begin a new term if that is not enough. Any thread."""
         previous, self._compiled = self._compiled, compiled
+        if previous is compiled:
+            return
         if previous.needs_new_term(compiled):
             self.drain(EndReason.CONFIG)
         elif self._pipeline is not None:
@@ -252,8 +254,8 @@ class Leading:
         self._pipeline = pipeline
         if self._drain_reason is not None:  # asked to while we were claiming: drain() found no pipeline
             pipeline.drain()
-        if self._compiled is not compiled:
-            self.follow(self._compiled)
+        if self._compiled is not compiled:  # changed while we were claiming: follow() found no pipeline
+            pipeline.follow(self._compiled.rules)
         self._last = pipeline.run(_start(compiled, claimed), claimed)
 
     def _applied(self, state: SinkState) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hasync.coordination import ConfigStore, Halts, Intents, Session
-from hasync.errors import ConfigInvalid, CoordinationUnavailable, HasyncError
+from hasync.errors import ConfigInvalid, CoordinationUnavailable, Fatal, HasyncError
 from hasync.model.cluster import ConfigRevision, Halt, Intent
 from hasync.model.config import StreamConfig, parse
 from hasync.ports import Clock
@@ -105,7 +105,6 @@ class Watcher:
         self._on_change = on_change
         self._view = StreamView()
         self._seen: ConfigRevision | None = None
-        self._complaint = ""
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
@@ -128,12 +127,19 @@ class Watcher:
         self._session.subscribe(self._wake)
         while not self._stopping.is_set():
             self._wake.clear()
-            answered = self.look()
+            answered = self._look_guarded()
             self._clock.wait(self._wake, LOOK_EVERY_S if answered else TRY_AGAIN_S)
         self._session.unsubscribe(self._wake)
 
+    def _look_guarded(self) -> bool:
+        try:
+            return self.look()
+        except Exception as error:  # noqa: BLE001 - a thread's top frame: a dead watcher would ignore every pause
+            self._complain(Fatal(f"internal error while watching the config: {type(error).__name__}: {error}"))
+            return False
+
     def look(self) -> bool:
-        """Read once; False when ZooKeeper did not answer, and the view stayed as it was."""
+        """Read once; False when ZooKeeper did not answer, or not with what this release reads: the view stays."""
         try:
             view = self._read()
         except CoordinationUnavailable:
@@ -148,9 +154,10 @@ class Watcher:
         return True
 
     def _complain(self, error: HasyncError) -> None:
-        if str(error) != self._complaint:
-            self._complaint = str(error)
+        self._seen = None  # so that the next good look says that all is well again
+        if str(error) != self._view.refusal:
             self._observer.config_refused(self._view.newest, error)
+        self._view = replace(self._view, refusal=str(error))
 
     def _read(self) -> StreamView:
         view = replace(
@@ -162,8 +169,9 @@ class Watcher:
             return self._refused(view, view.newest, unreadable)
         if revision is None or revision == self._seen:
             return view
-        self._seen = revision
-        return self._considered(view, revision)
+        considered = self._considered(view, revision)
+        self._seen = revision  # only now: an answer that was lost on the way must be asked for again
+        return considered
 
     def _considered(self, view: StreamView, revision: ConfigRevision) -> StreamView:
         try:

@@ -18,6 +18,9 @@ LAST_STEPS_S = 2.0
 DETAIL_MAX = 200
 """Longest explanation in a member's znode, in characters."""
 
+RESERVED_S = 5.0
+"""Part of the time for a shutdown that is kept for dropping what does not end, and for leaving ZooKeeper."""
+
 READY_STATES = frozenset({"leader", "standby", "paused", "disabled"})
 """Roles in which an instance can lead as soon as it is asked: a standby is ready, so that a rollout can finish."""
 
@@ -82,10 +85,10 @@ class Seats:
             seat.thread.start()
 
     def hand_over(self, clock: Clock, within_s: float) -> None:
-        """End all streams in order, together; drop what is left after ``within_s``."""
+        """End all streams in order, together; drop what is left in time for the session to be closed ``within_s``."""
         for seat in self._seats:
             seat.candidate.shut_down()
-        deadline = clock.monotonic() + within_s
+        deadline = clock.monotonic() + max(within_s / 2, within_s - RESERVED_S)
         for seat in self._seats:
             seat.thread.join(max(0.0, deadline - clock.monotonic()))
         for seat in self._seats:

@@ -290,3 +290,18 @@ def test_events_are_distinct_and_explained() -> None:
     """Each event has one name and one meaning."""
     assert len({event.text for event in Event}) == len(list(Event)) == len(Event.__members__)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", event) for event in Event)
+
+
+class Broken(io.BytesIO):
+    """A disk that is full."""
+
+    def write(self, _line: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_line_that_cannot_be_written_ends_nothing() -> None:
+    """F29: a full disk or a reader that is gone costs lines, not the stream."""
+    a_log(Broken()).error(Event.FAILED, error=ValueError("x"))

@@ -14,7 +14,6 @@ from hasync.cli.leaderstatus import LeaderStatus, ask_leader
 from hasync.model.cluster import Halt, Intent, IntentKind, Leader, Leadership
 from tests.unit.cli.stage import DOCUMENT, NOW, OTHER, STREAM, Stage, acknowledged
 
-
 LEADER = Leader(member="a", epoch=2, since=0.0)
 
 
@@ -213,7 +212,7 @@ def test_leader_that_cannot_be_asked_is_degraded_and_its_lag_unknown(stage: Stag
 def test_missing_standby_is_a_warning_only(stage: Stage, port: AdminPort) -> None:
     """Nobody would take over, but the stream does its work: exit code 0."""
     stage.apply()
-    stage.elect("a", address=port.address)
+    stage.elect("a", address=port.address, epoch=LEADER.epoch)
     answer = stage.run("status")
     assert answer.exit_code == 0
     assert "! no standby" in answer.stdout

@@ -34,7 +34,9 @@ class Skipping(FakeSource):
 
     def open(self, start: Start | Position, interest: Interest) -> Position:
         opened = super().open(start, interest)
-        return replace(opened, pos=opened.pos + 150) if isinstance(start, Position) else opened
+        if isinstance(start, Start):
+            return opened
+        return replace(opened, pos=opened.pos + 150, gtid_set=f"{opened.server_uuid}:1-99")
 
 
 def reader_of(source: FakeSource, queue: SegmentQueue) -> Reader:

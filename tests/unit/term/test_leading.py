@@ -169,4 +169,3 @@ def test_epoch_is_above_a_claim_that_redis_lost(world: World) -> None:
     """I4: an epoch that this instance held and Redis forgot is never used again."""
     _, observer = run_until(world, "above", lambda leading, _: leading.drain(EndReason.SHUTDOWN), above_epoch=7)
     assert observer.states[0].epoch == 8
-

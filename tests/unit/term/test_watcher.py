@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from hasync.clock import SystemClock
-from hasync.errors import CoordinationRefused, HasyncError
-from hasync.model.cluster import Halt, Intent, IntentKind
+from hasync.errors import CoordinationRefused, CoordinationUnavailable, HasyncError
+from hasync.model.cluster import ConfigRevision, Halt, Intent, IntentKind
 from hasync.term.candidate import role_of
 from hasync.term.watcher import Compiled, StreamView, Watcher
 from tests.fakes.coordination import FakeCluster, FakeMember
@@ -121,6 +121,34 @@ def test_payload_of_a_newer_release_is_reported_and_looked_at_again(member: Fake
     assert not watcher.look()
     assert not watcher.look()
     assert told.refused == [0]
+    assert "format v=2" in watcher.view.refusal
+    assert "format v=2" in role_of(watcher.view).detail
+    watcher._halts = member.stream(STREAM).halts
+    member.stream(STREAM).configs.put(GOOD, based_on=0, applied_by="op")
+    assert watcher.look()
+    assert watcher.view.refusal == ""
+
+
+def test_bad_document_met_while_zookeeper_goes_away_is_looked_at_again(member: FakeMember) -> None:
+    """The last good revision could not be read just then: the instance must not stand idle for ever."""
+    configs = member.stream(STREAM).configs
+    configs.put(GOOD, based_on=0, applied_by="op")
+    configs.put(BAD, based_on=1, applied_by="zkCli")
+    watcher = watcher_of(member, Told())
+    real = watcher._configs
+
+    class Cut:
+        def get(self, wake: threading.Event | None = None) -> ConfigRevision | None:
+            return real.get(wake)
+
+        def history(self, limit: int = 100) -> tuple[ConfigRevision, ...]:
+            raise CoordinationUnavailable("cut")
+
+    watcher._configs = Cut()  # type: ignore[assignment]
+    assert not watcher.look()
+    watcher._configs = real
+    assert watcher.look()
+    assert watcher.view.compiled is not None
 
 
 def test_watcher_wakes_on_a_change_without_being_asked(member: FakeMember) -> None:
