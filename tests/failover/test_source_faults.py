@@ -25,3 +25,24 @@ def test_binlog_reset_under_a_running_leader_halts_the_stream(fleet: Fleet, firs
     assert halt.code == "position_lost"
     assert "position reset" in halt.hint or "new start" in halt.hint
     assert leader.get("/readyz")[0] == 503
+
+
+@pytest.mark.regression("binlog reset while nobody read it")
+@pytest.mark.parametrize("more", [2, 60], ids=["new binlog is shorter", "new binlog is longer"])
+def test_binlog_reset_while_nobody_read_it_halts_the_next_leader(fleet: Fleet, more: int) -> None:
+    """Going by GTID would skip as many of the new rows as were applied before."""
+    backends = fleet.backends
+    fleet.apply(backends.config())
+    (first,) = fleet.start("a")
+    fleet.leader()
+    for number in range(30):
+        backends.database.sql("INSERT INTO app.account VALUES (%s, 'o', 1, 1)", (number,))
+    wait_until("all are in", lambda: first.standing.get("rows_applied") == 30)
+    first.process.stop()
+    flavor = backends.database.flavor
+    backends.database.sql("RESET BINARY LOGS AND GTIDS" if flavor == "mysql" else "RESET MASTER")
+    for number in range(more):
+        backends.database.sql("INSERT INTO app.product VALUES (%s, 'p', 1)", (number,))
+    fleet.start("b")
+    halt = wait_until("the stream is halted", fleet.coordination.halts.get, timeout_s=30)
+    assert halt.code == "position_lost"
