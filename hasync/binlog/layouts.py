@@ -4,7 +4,7 @@ A table that nobody wants never stops the stream, however strange its columns ar
 wanted one whose rows cannot be read exactly always does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hasync.binlog.catalog import Catalog, ambiguous, old_fraction, recognise
@@ -68,8 +68,13 @@ class Layouts:
         self._interest = interest
         self._by_body.clear()
 
-    def redefined(self) -> None:
-        """Forget what the server's catalog said: a table was defined anew."""
+    def redefined(self, emptied: Iterable[tuple[str, str]] = ()) -> None:
+        """Forget what the server's catalog said: a table was defined anew. Raises what the interest raises.
+
+        ``emptied``: the tables that lost rows by it, as (schema, table).
+        """
+        for schema, table in emptied:
+            self._interest.emptied(schema, table)
         for body in [body for body, layout in self._by_body.items() if layout.by_catalog]:
             del self._by_body[body]
 

@@ -87,12 +87,10 @@ def _at_head(server: Server, file: str, seek: Seek | None = None) -> Plan:
 
 
 def _at_file(server: Server, file: str, pos: int) -> Plan:
-    """Begin at file and offset. MySQL tells GTIDs only at a file's head, so the file is read from there."""
+    """Begin at file and offset, read from the file's head: it tells the GTIDs and where transactions begin."""
     _require_place(server, file, pos)
     if pos <= HEAD:
         return _at_head(server, file)
-    if server.flavor is Flavor.MARIADB:
-        return _exact(_position(server, file=file, pos=pos, gtid_set=server.gtids_at(file, pos) or ""))
     return _at_head(server, file, Seek(exact=False, from_pos=pos))
 
 

@@ -57,7 +57,7 @@ _ALONE = {
 
 def meaning(sql: bytes) -> Meaning:
     """Classify a statement by its first words; comments in front do not count."""
-    sql = sql[_LEAD.match(sql).end() :]  # type: ignore[union-attr]  # matches the empty string too
+    sql = without_lead(sql)
     words = _WORDS.match(sql)
     if words is None:
         return Meaning.UNKNOWN if sql else Meaning.NOTHING
@@ -86,6 +86,11 @@ def _set_statement(sql: bytes) -> Meaning:
     return meaning(sql[match.end() :]) if match else Meaning.UNKNOWN
 
 
+def without_lead(sql: bytes) -> bytes:
+    """Return the statement without comments, blanks and brackets in front."""
+    return sql[_LEAD.match(sql).end() :]  # type: ignore[union-attr]  # matches the empty string too
+
+
 def savepoint_name(sql: bytes) -> bytes:
     """Return the name in ``SAVEPOINT x`` or ``ROLLBACK TO x``, as written but without back-ticks, folded."""
     match = _SAVEPOINT.search(sql)
@@ -94,7 +99,7 @@ def savepoint_name(sql: bytes) -> bytes:
 
 def first_word(sql: bytes) -> str:
     """Return the statement's first word for a message: a keyword, never a value."""
-    words = _WORDS.match(sql[_LEAD.match(sql).end() :])  # type: ignore[union-attr]  # matches the empty string too
+    words = _WORDS.match(without_lead(sql))
     return words.group(1).decode() if words else "?"
 
 
@@ -108,3 +113,12 @@ def query_text(data: bytes, at: int, end: int) -> bytes:
     if start > end:
         raise ValueError("QUERY event is cut short")
     return data[start:end]
+
+
+def query_schema(data: bytes, at: int, end: int) -> bytes:
+    """Return the default schema of a QUERY event. Raises ValueError when it is cut short."""
+    length = data[at + 8]
+    start = at + 13 + int.from_bytes(data[at + 11 : at + 13], "little")
+    if start + length > end:
+        raise ValueError("QUERY event is cut short")
+    return data[start : start + length]

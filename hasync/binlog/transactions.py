@@ -7,6 +7,7 @@ understood stops the stream with its name and place (M1).
 from struct import error as StructError  # noqa: N812 - the name says more than "error"
 
 from hasync.binlog import gtids
+from hasync.binlog.definitions import emptied
 from hasync.binlog.frames import (
     CHECKSUM_BYTES,
     HARMLESS,
@@ -26,7 +27,7 @@ from hasync.binlog.layouts import Layout, Layouts
 from hasync.binlog.place import Place, Seek
 from hasync.binlog.rows import RowImages
 from hasync.binlog.segments import Limits, Segments, cut
-from hasync.binlog.statements import Meaning, first_word, meaning, query_text, savepoint_name
+from hasync.binlog.statements import Meaning, first_word, meaning, query_schema, query_text, savepoint_name
 from hasync.errors import PositionLost, SourceRefused
 from hasync.model.change import Interest, Operation, Segment
 from hasync.model.position import Position
@@ -256,12 +257,13 @@ class Transactions:
         elif what in (Meaning.SAVEPOINT, Meaning.ROLLBACK_TO):
             self._savepoint(event, what, savepoint_name(sql))
         elif what in (Meaning.DEFINITION, Meaning.DEFINITION_WITH_ROWS):
-            self._definition(event, what)
+            self._definition(event, what, sql)
         elif what is not Meaning.NOTHING:
             self._refuse_statement(event, what, sql)
 
-    def _definition(self, event: Event, what: Meaning) -> None:
-        self._layouts.redefined()
+    def _definition(self, event: Event, what: Meaning, sql: bytes) -> None:
+        gone = () if self._discarding else emptied(sql, query_schema(event.data, event.at, event.end))
+        self._layouts.redefined(gone)
         if what is Meaning.DEFINITION_WITH_ROWS:
             self._state = _INSIDE
         elif self._state != _INSIDE:

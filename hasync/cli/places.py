@@ -16,6 +16,9 @@ from hasync.model.state import Acknowledged, SinkState
 class NothingWanted:
     """The :class:`hasync.model.change.Interest` of somebody who wants to know a place only."""
 
+    def emptied(self, schema: str, table: str) -> None:
+        """Take no notice."""
+
     def select(self, table: Table) -> None:
         """Want no rows of any table."""
 

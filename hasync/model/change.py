@@ -84,6 +84,12 @@ class Interest(Protocol):
         Raises Fatal when a rule needs a column that the layout lacks.
         """
 
+    def emptied(self, schema: str, table: str) -> None:
+        """Hear that a statement removed rows of this table (``*``: of all in the schema) without row events.
+
+        Raises Fatal when what was made of those rows would stay behind in silence.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class RowChanges:

@@ -8,7 +8,7 @@ is the long form.
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -28,6 +28,7 @@ from hasync.model.duration import Duration
 from hasync.model.names import Endpoint, Fault, Faults, TablePattern, nearest
 from hasync.model.position import Start, StartKind
 from hasync.model.problem import problems
+from hasync.model.resume import MissingStatePolicy
 from hasync.model.rule import Part, Rule, Span
 from hasync.model.secret import SecretReference
 
@@ -86,6 +87,7 @@ def _is_database(text: str) -> bool:
     return text.isdigit() and len(text) <= 5
 
 
+Policy = TypeVar("Policy", bound=StrEnum)
 Hosts = Annotated[
     tuple[Endpoint, ...],
     PlainValidator(_hosts),
@@ -158,11 +160,11 @@ class RedisConfig(Part):
         return self
 
 
-class MissingState(StrEnum):
-    """What to do when the state key is gone although the stream has written it."""
+class EmptiedTable(StrEnum):
+    """What to do when TRUNCATE, DROP or a dropped partition removes rows of a table with rules."""
 
     HALT = "halt"
-    RESUME = "resume"
+    CONTINUE = "continue"
 
 
 def _bounded(low: int, high: int) -> Any:
@@ -185,10 +187,16 @@ class BatchConfig(Part):
     max_bytes: Bytes = Field(4 * 1024 * 1024, description="Binlog bytes per batch; bounds memory as well.")
 
 
-def _missing_state(raw: object) -> MissingState:
-    if raw not in list(MissingState):
-        raise Fault("no such policy", f"write halt or resume; {nearest(str(raw), MissingState)}")
-    return MissingState(str(raw))
+def _policy(policies: type[Policy]) -> Any:
+    """Return pydantic's annotations for a choice of policies."""
+
+    def check(raw: object) -> Policy:
+        if raw not in list(policies):
+            raise Fault("no such policy", f"write {' or '.join(policies)}; {nearest(str(raw), policies)}")
+        return policies(str(raw))
+
+    schema = WithJsonSchema({"enum": [str(policy.value) for policy in policies]})
+    return PlainValidator(check), PlainSerializer(lambda policy: policy.value), schema
 
 
 def _version(raw: object) -> int:
@@ -206,15 +214,15 @@ class StreamConfig(Part):
     enabled: StrictBool = Field(default=True, description="false: the stream keeps its position and does nothing.")
     source: SourceConfig
     redis: RedisConfig
-    on_missing_state: Annotated[
-        MissingState,
-        PlainValidator(_missing_state),
-        PlainSerializer(lambda policy: policy.value),
-        WithJsonSchema({"enum": [policy.value for policy in MissingState]}),
-    ] = Field(
-        MissingState.HALT,
+    on_missing_state: Annotated[MissingStatePolicy, *_policy(MissingStatePolicy)] = Field(
+        MissingStatePolicy.HALT,
         description="Redis was flushed or is another one. halt: stop, a human decides; "
         "resume: go on at the position ZooKeeper has, what Redis lost stays lost.",
+    )
+    on_emptied_table: Annotated[EmptiedTable, *_policy(EmptiedTable)] = Field(
+        EmptiedTable.HALT,
+        description="TRUNCATE, DROP TABLE or a dropped partition removed rows of a table with rules, which the binlog "
+        "does not name. halt: stop, their keys have to be deleted by hand; continue: go on, the keys stay.",
     )
     batch: BatchConfig = BatchConfig()
     tables: dict[str, tuple[Rule, ...]] = Field(
@@ -237,6 +245,11 @@ class StreamConfig(Part):
             if TablePattern.parse(pattern).matches(schema, table)
             for number, rule in enumerate(rules)
         ]
+
+    def has_rules_for(self, schema: str, table: str) -> bool:
+        """Whether a pattern matches the table; ``*`` as table: whether one may match a table of the schema."""
+        patterns = map(TablePattern.parse, self.tables)
+        return any(pattern.matches(schema, pattern.table if table == "*" else table) for pattern in patterns)
 
     def to_document(self) -> dict[str, Any]:
         """Return the plain values of the document, defaults left out; :func:`parse` of it gives an equal config."""

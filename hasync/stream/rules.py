@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from hasync.errors import ConfigInvalid
+from hasync.errors import ConfigInvalid, SourceRefused
 from hasync.model.change import Table
-from hasync.model.config import StreamConfig
+from hasync.model.config import EmptiedTable, StreamConfig
 from hasync.stream.compiler import compile_rules
 from hasync.stream.handlers import Handler, load_handler
 from hasync.stream.plan import TablePlan
@@ -38,6 +38,19 @@ class Rules:
                 self._plans.clear()
             plan = self._plans[table] = self._compile(table)
             return plan
+
+    def emptied(self, schema: str, table: str) -> None:
+        """Stop when a statement removed rows of a table with rules, unless the config says to go on.
+
+        Raises SourceRefused: which keys were made of those rows, nobody can tell any more.
+        """
+        config = self.config
+        if config.on_emptied_table is EmptiedTable.CONTINUE or not config.has_rules_for(schema, table):
+            return
+        raise SourceRefused(
+            f"a statement removed rows of {schema}.{table} without row events; their keys are still in Redis",
+            hint="delete those keys, then apply the config with on_emptied_table: continue until the stream has passed",
+        )
 
     def _compile(self, table: Table) -> TablePlan | None:
         matched = self.config.rules_for(table.schema, table.name)

@@ -176,7 +176,7 @@ class Leading:
 
     @property
     def _policy(self) -> MissingStatePolicy:
-        return MissingStatePolicy(self._compiled.config.on_missing_state)
+        return self._compiled.config.on_missing_state
 
     # ------------------------------------------------------------------ the steps
 

@@ -138,11 +138,11 @@ class Instance:
     def _tell_trouble(self) -> None:
         """Say that ZooKeeper is away, and why, when it has been so for long; once each time."""
         now = self._clock.monotonic()
-        if self._session.connected:
+        if self._session.connected and self._session.confirmed:
             self._connected_at, self._told = now, False
         elif not self._told and now - self._connected_at >= self._settings.zookeeper.connect_timeout_s:
             self._told = True
-            self._log.error(Event.SESSION_AWAY, trouble=self._session.trouble)
+            self._log.error(Event.SESSION_AWAY, trouble=self._session.trouble or "the server does not answer any more")
 
     def _check_session(self) -> None:
         if self._session.failure is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hasync.coordination import Session
+from hasync.cluster.session import ZooKeeperSession
 from hasync.http import Readiness
 from hasync.model.member import Member, StreamStatus
 from hasync.ports import Clock
@@ -64,7 +64,7 @@ class StreamSeat:
 class Seats:
     """All streams of this instance; :class:`hasync.http.Health` of the admin port."""
 
-    def __init__(self, *, session: Session) -> None:
+    def __init__(self, *, session: ZooKeeperSession) -> None:
         """Begin without streams: until :meth:`take` the instance is not ready."""
         self._session = session
         self._seats: tuple[StreamSeat, ...] = ()
@@ -122,8 +122,9 @@ class Seats:
         reasons = [reason for seat in self._seats if (reason := seat.unready())]
         if not self._seats:
             reasons.append("starting")
-        if not self._session.connected:
-            reasons.append("the ZooKeeper session is not connected")
+        if not (self._session.connected and self._session.confirmed):
+            # kazoo believes in a silent server for long; the session's own deadline does not (K2).
+            reasons.append(self._session.trouble or "ZooKeeper has not answered for a session timeout")
         return Readiness(ready=not reasons, reasons=tuple(reasons))
 
     def status(self) -> Mapping[str, Any]:

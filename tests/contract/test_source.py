@@ -252,6 +252,8 @@ def test_changes_carry_the_selection_itself(world: World, source: ChangeSource) 
     plan = Plan()
 
     class Interested:
+        def emptied(self, schema: str, table: str) -> None: ...
+
         def select(self, table: Table) -> Selection | None:
             return plan if (table.schema, table.name) == (world.schema, "mine") else None
 
@@ -326,6 +328,8 @@ def test_an_interest_that_objects_is_heard(world: World, source: ChangeSource) -
     """What the interest raises comes out of the read."""
 
     class Objecting:
+        def emptied(self, schema: str, table: str) -> None: ...
+
         def select(self, table: Table) -> Selection | None:
             if table.schema == world.schema:
                 raise ConfigInvalid("column gone")

@@ -3,7 +3,7 @@
 import pytest
 
 from testbed import wait_until
-from tests.failover.fleet import Fleet
+from tests.failover.fleet import Fleet, assert_equal
 
 
 @pytest.mark.regression("binlog reset under a running leader")
@@ -46,3 +46,26 @@ def test_binlog_reset_while_nobody_read_it_halts_the_next_leader(fleet: Fleet, m
     fleet.start("b")
     halt = wait_until("the stream is halted", fleet.coordination.halts.get, timeout_s=30)
     assert halt.code == "position_lost"
+
+
+@pytest.mark.regression("TRUNCATE left its keys in silence")
+def test_truncated_table_halts_until_somebody_says_to_go_on(fleet: Fleet) -> None:
+    """The binlog does not name the rows: their keys are deleted by hand, then the stream is told to go on."""
+    backends = fleet.backends
+    fleet.apply(backends.config())
+    fleet.start("a")
+    fleet.leader()
+    backends.database.sql("INSERT INTO app.account VALUES (1, 'o', 1, 1)")
+    backends.database.sql("INSERT INTO app.other (note) VALUES ('x')")
+    backends.database.sql("TRUNCATE TABLE app.other")
+    backends.database.sql("INSERT INTO app.account VALUES (2, 'o', 2, 1)")
+    wait_until("tables without rules do not matter", lambda: backends.redis.command("GET", "account:2") == b"2")
+    backends.database.sql("TRUNCATE TABLE app.account")
+    backends.database.sql("INSERT INTO app.account VALUES (3, 'o', 3, 1)")
+    halt = wait_until("the stream is halted", fleet.coordination.halts.get, timeout_s=30)
+    assert "app.account" in halt.reason
+    assert backends.redis.command("GET", "account:3") is None
+    backends.redis.command("DEL", "account:1", "account:2", "changes:1", "changes:2")
+    fleet.apply(backends.config(extra="on_emptied_table: continue\n"))
+    wait_until("it goes on", lambda: backends.redis.command("GET", "account:3") == b"3", timeout_s=20)
+    assert_equal(backends.database, backends.redis)

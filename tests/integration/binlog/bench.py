@@ -34,6 +34,8 @@ class Wanted:
     skip: tuple[str, ...] = ()
     seen: list[Table] = field(default_factory=list)
 
+    def emptied(self, schema: str, table: str) -> None: ...
+
     def select(self, table: Table) -> Selection | None:
         """Select by name."""
         if table.schema != self.schema or (self.tables and table.name not in self.tables):

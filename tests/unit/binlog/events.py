@@ -28,6 +28,8 @@ class Columns:
 class All:
     """Wants all columns of all tables of schema ``d``."""
 
+    def emptied(self, schema: str, table: str) -> None: ...
+
     def select(self, table: Table) -> Selection | None:
         """Select by schema."""
         return Columns(*range(len(table.columns))) if table.schema == "d" else None

@@ -385,6 +385,8 @@ def test_layout_is_asked_for_once() -> None:
     asked: list[Table] = []
 
     class Asking:
+        def emptied(self, schema: str, table: str) -> None: ...
+
         def select(self, table: Table) -> Selection | None:
             asked.append(table)
             return Columns(0)
@@ -417,6 +419,8 @@ def test_unwanted_table_never_stops_the_stream(body: bytes) -> None:
     """Whatever its columns are; an event whose rows cannot be told apart counts as one."""
 
     class OnlyT2:
+        def emptied(self, schema: str, table: str) -> None: ...
+
         def select(self, table: Table) -> Selection | None:
             return None
 
@@ -434,6 +438,8 @@ def test_missing_column_is_refused_only_when_wanted() -> None:
     """An image without a column that nobody wants is read; without a wanted one it is refused."""
 
     class First:
+        def emptied(self, schema: str, table: str) -> None: ...
+
         def select(self, table: Table) -> Selection | None:
             return Columns(0)
 

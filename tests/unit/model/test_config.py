@@ -10,7 +10,7 @@ import yaml
 from hasync.errors import ConfigInvalid
 from hasync.model import document
 from hasync.model.change import Operation
-from hasync.model.config import BatchConfig, MissingState, StreamConfig, json_schema, parse
+from hasync.model.config import BatchConfig, MissingStatePolicy, StreamConfig, json_schema, parse
 from hasync.model.duration import Duration
 from hasync.model.names import Endpoint
 from hasync.model.position import Start, StartKind
@@ -65,7 +65,7 @@ def test_worked_examples_are_read_as_written() -> None:
     assert config.source.hosts == (Endpoint("mysql-0", 3306), Endpoint("mysql-1", 3306))
     assert config.source.password == SecretReference("env", "MYSQL_PASSWORD")
     assert config.source.start == Start(kind=StartKind.LATEST)
-    assert (config.enabled, config.on_missing_state, config.batch) == (True, MissingState.HALT, BatchConfig())
+    assert (config.enabled, config.on_missing_state, config.batch) == (True, MissingStatePolicy.HALT, BatchConfig())
     assert [len(rules) for rules in config.tables.values()] == [1] * 5
     balance, products = config.tables["order_db.user_balance"][0], config.tables["test.products"][0]
     assert (balance.action, balance.on, balance.when_changed) == ("set", (Operation.UPDATE,), ("balance",))
@@ -88,7 +88,11 @@ def test_every_option_is_read() -> None:
     assert (tls.ca, tls.cert, tls.key, tls.verify) == ("/etc/ca.pem", "/etc/c.pem", "/etc/k.pem", "ca")
     assert (str(config.source.hosts[0]), config.source.connect_timeout.seconds) == ("[::1]:3307", 1.5)
     assert (config.redis.url, config.redis.username, config.enabled) == ("rediss://cache/3", "app", False)
-    assert (config.on_missing_state, config.batch.max_rows, config.batch.max_bytes) == (MissingState.RESUME, 10, 2048)
+    assert (config.on_missing_state, config.batch.max_rows, config.batch.max_bytes) == (
+        MissingStatePolicy.RESUME,
+        10,
+        2048,
+    )
     assert config.tables["a.b"][0].on == (Operation.UPDATE, Operation.DELETE)
     assert config.tables["a.b"][0].ttl == Duration(90_000)
 

@@ -18,6 +18,8 @@ TABLE = FakeTable("app.account", ("id", Kind.INTEGER))
 
 
 class Nothing:
+    def emptied(self, schema: str, table: str) -> None: ...
+
     def select(self, table: object) -> None:
         return None
 

@@ -222,5 +222,7 @@ def at_end(world: World) -> Callable[[], bool]:
 
 
 class _Nothing:
+    def emptied(self, schema: str, table: str) -> None: ...
+
     def select(self, table: object) -> None:
         return None
