@@ -2,13 +2,18 @@
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 import threading
+from pathlib import Path
+from types import FrameType
 
 from testbed.bed import DATABASES, Testbed
 from testbed.servers import StartError
 from testbed.trees import MissingError, programs
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
@@ -45,14 +50,26 @@ def show_programs() -> int:
 
 def up(options: argparse.Namespace) -> int:
     """Start the servers, print where they are, end them at Ctrl-C or SIGTERM."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in ENDING:  # a script's background job inherits SIGINT as ignored
+        signal.signal(number, end)
     with Testbed(database=options.db, zookeepers=options.zookeepers, keep=options.keep) as bed:
         facts = addresses(bed)
-        sys.stdout.write((json.dumps(facts) if options.json else table(facts)) + "\n")
+        text = json.dumps(facts) if options.json else f"{table(facts)}\n{paste(facts)}"
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
-        stop.wait()
+        threading.Event().wait()
     return 0
+
+
+def end(number: int, _frame: FrameType | None) -> None:
+    """Leave by way of every `finally`; a second signal must not cut that short.
+
+    Raises:
+        SystemExit: Always, with the exit code that a shell gives to this signal.
+    """
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def addresses(bed: Testbed) -> dict[str, str]:
@@ -72,8 +89,31 @@ def addresses(bed: Testbed) -> dict[str, str]:
 
 def table(facts: dict[str, str]) -> str:
     """Return the facts as lines for people."""
-    lines = [f"{name.replace('_', ' '):24}{value}" for name, value in facts.items()]
-    return "\n".join([*lines, "Ctrl-C ends them."])
+    return "\n".join(f"{name.replace('_', ' '):24}{value}" for name, value in facts.items())
+
+
+def paste(facts: dict[str, str]) -> str:
+    """Return what to paste into another terminal: the variables of the README's tour, and how to look inside."""
+    redis = facts["redis_url"].removeprefix("redis://").removesuffix("/0")
+    variables = {
+        "HASYNC_ZOOKEEPER__HOSTS": facts["zookeeper_hosts"],
+        "MYSQL_PASSWORD": facts["database_password"],
+        "SOURCE": facts["database_address"],
+        "REDIS": redis,
+    }
+    export = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    scripts = shlex.quote(str(Path(sys.executable).parent))
+    database_host, database_port = facts["database_address"].split(":")
+    redis_host, redis_port = redis.split(":")
+    return f"""
+Paste this into another terminal:
+
+export {export} PATH={scripts}:"$PATH"
+
+SQL as root:   mariadb -h {database_host} -P {database_port} -uroot -p{facts["database_root_password"]}
+Redis:         redis-cli -h {redis_host} -p {redis_port}
+
+Ctrl-C ends the servers."""
 
 
 if __name__ == "__main__":

@@ -302,7 +302,7 @@ class Proxy:
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._fault is not Fault.HOLD or link.closed)
                 self._held_bytes -= len(chunk)
-            return self._fault is not Fault.BLACKHOLE and not link.closed
+            return self._fault not in {Fault.BLACKHOLE, Fault.CUT} and not link.closed
 
     def _forward_replies(self, link: Link) -> None:
         if link.server is None:

@@ -5,11 +5,13 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
 from testbed import HOST, Proxy, wait_until
+from testbed.proxy import Fault, Link
 
 TIMEOUT_S = 10.0
 
@@ -190,6 +192,16 @@ def test_cut_closes_and_refuses_until_restored(proxy: Proxy) -> None:
         proxy.restore()
     with connect(proxy) as client:
         assert ask(client, b"y") == b"Y"
+
+
+def test_chunk_on_hold_is_lost_by_a_cut(proxy: Proxy) -> None:
+    """The cut wakes whoever holds a chunk, maybe before it has closed that connection: nothing passes all the same."""
+    with socket.socket() as client, ThreadPoolExecutor(1) as pool:
+        proxy.hold()
+        admitted = pool.submit(proxy._admit, Link(client, None), b"held")
+        proxy.wait_held()
+        proxy._set(Fault.CUT, None)
+        assert admitted.result(TIMEOUT_S) is False
 
 
 def test_black_hole_swallows_without_a_word(proxy: Proxy, echo: Echo) -> None:

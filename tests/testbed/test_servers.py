@@ -181,10 +181,21 @@ def test_bed_starts_one_of_each_and_removes_everything() -> None:
     assert [server.running for server in servers] == [False, False]
 
 
+UP = [sys.executable, "-m", "testbed", "up", "--db", "mariadb"]
+
+
+@contextmanager
+def command_line(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_command_line_prints_addresses_and_ends_at_ctrl_c() -> None:
     """`python -m testbed up --json` is for scripts: one line, then silence until the signal."""
-    command = [sys.executable, "-m", "testbed", "up", "--db", "mariadb", "--json"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as up:
+    with command_line([*UP, "--json"]) as up:
         assert up.stdout is not None
         facts = json.loads(up.stdout.readline())
         host, port = facts["database_address"].split(":")
@@ -193,3 +204,18 @@ def test_command_line_prints_addresses_and_ends_at_ctrl_c() -> None:
         up.send_signal(signal.SIGINT)
         assert (up.wait(30), up.stdout.read()) == (130, "")
     assert not Path(facts["directory"]).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_background_job_of_a_script_ends_at_a_signal(number: signal.Signals) -> None:
+    """Such a job begins with SIGINT ignored; both signals end it all the same, and nothing is left."""
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    with command_line([sys.executable, "-c", ignoring, *UP, "--json"]) as up:
+        assert up.stdout is not None
+        directory = Path(json.loads(up.stdout.readline())["directory"])
+        assert directory.exists()
+        up.send_signal(number)
+        assert up.wait(30) == 128 + number
+    assert not directory.exists()
