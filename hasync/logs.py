@@ -67,7 +67,7 @@ class Event(StrEnum):
     SESSION_REFUSED = "session_refused", "ZooKeeper refuses this instance"
     SESSION_RESTARTED = "session_restarted", "a new ZooKeeper session is being opened"
 
-    CONTENDING = "contending", "waiting to lead the stream"
+    STANDING = "standing", "what this instance does for the stream"
     TERM_BEGAN = "term_began", "this instance leads the stream"
     TERM_ENDED = "term_ended", "this instance leads the stream no longer"
     TAKEOVER = "takeover", "first batch of the term is applied"

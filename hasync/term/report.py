@@ -4,6 +4,7 @@ The roads know only their observers; this is the one that turns steps into numbe
 lines. It holds no row value and no secret (I12).
 """
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -104,8 +105,7 @@ class StreamReport(RetryObserver):
         self._clock = clock
         self._turned_at = clock.monotonic()
         self._elected_at: float | None = None
-        self._source_open = False
-        self._unsaved_rows = 0
+        self._lock = threading.Lock()
         self.standing_now = StreamStanding()
 
     @property
@@ -122,7 +122,8 @@ class StreamReport(RetryObserver):
         return self._metrics.lag_s()
 
     def _now(self, **changes: Any) -> None:
-        self.standing_now = replace(self.standing_now, **changes)
+        with self._lock:  # several threads tell; a change made from an older view would undo another's
+            self.standing_now = replace(self.standing_now, **changes)
 
     # --------------------------------------------------------------- the candidate
 
@@ -131,7 +132,7 @@ class StreamReport(RetryObserver):
 
     def standing(self, role: Role) -> None:
         if role != self.standing_now.role:
-            self._log.info(Event.CONTENDING, state=role.state, detail=role.detail)
+            self._log.info(Event.STANDING, state=role.state, detail=role.detail)
         self._now(role=role)
         self._metrics.enter(STATES.get(role.state, State.STANDBY))
 
@@ -196,7 +197,6 @@ class StreamReport(RetryObserver):
             position=position,
         )
         self._metrics.stand_by(Change.RELEASED if orderly else Change.LOST)
-        self._source_open = False
         role = Role("standby" if outcome.error is None else "halted", outcome.message)
         self._now(role=role, since=0.0, last_end=outcome.reason.value, degraded={}, degraded_long=False, queue_rows=0)
 
@@ -208,12 +208,10 @@ class StreamReport(RetryObserver):
     # --------------------------------------------------------------------- the data
 
     def opened(self, position: Position) -> None:
-        self._source_open = True
         self._metrics.connected(Result.OK)
         self._log.info(Event.SOURCE_OPENED, position=str(position), server_uuid=position.server_uuid)
 
     def source_lost(self, error: SourceUnavailable) -> None:
-        self._source_open = False
         self._metrics.source_connected.set(0)
         self._log.warning(Event.SOURCE_LOST, error=error)
 
@@ -253,7 +251,6 @@ class StreamReport(RetryObserver):
         self._metrics.applied(rows, duration_s=applied.duration_s, committed_at=committed_at)
         if committed_at:
             self._metrics.applied_up_to(min(self._clock.wall(), end_of(committed_at)))
-        self._unsaved_rows += rows.total()
         self._now(state=applied.state, rows_applied=self.standing_now.rows_applied + rows.total())
 
     def _finish_takeover(self, applied: Applied) -> None:
@@ -289,6 +286,7 @@ class StreamReport(RetryObserver):
             self._metrics.sink_failed(error.code)
         if operation == OPEN_SOURCE:
             self._metrics.connected(Result.ERROR)
+        self._now(degraded={**self.standing_now.degraded, operation: error.message})
         since = self._troubled_since.get(operation, self._clock.monotonic())
         if self._clock.monotonic() - since >= self._degraded_after_s and not self.standing_now.degraded_long:
             self._degrade(operation, error)
