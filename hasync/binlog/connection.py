@@ -28,6 +28,7 @@ _REFUSED = {
     1862: "ALTER USER ... IDENTIFIED BY a new password: it has expired",
 }
 _DUMP_FAILED = 1236
+_TOO_MANY = 1040
 _TLS_FAILED = 2026
 _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 _CLAIMED_MARIADB = 4052
@@ -236,7 +237,19 @@ def translate(error: Exception, host: str) -> HasyncError:
         return _own(f"{host} refused the account: {text}", _REFUSED[code])
     if isinstance(error, pymysql.err.ProgrammingError | pymysql.err.NotSupportedError):
         return SourceRefused(f"{host} refused a statement: {text}", hint="check the server's version")
-    return SourceUnavailable(f"{host} is not available: {text}")
+    return SourceUnavailable(f"{host} is not available: {text}", hint=_remedy(error, code))
+
+
+def _remedy(error: Exception, code: int) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there: start the server, or correct source.hosts"
+    if isinstance(error, socket.gaierror):
+        return "the name does not resolve on this machine: correct source.hosts, or the DNS"
+    if isinstance(error, TimeoutError):
+        return "correct source.hosts, open the firewall, or raise source.connect_timeout"
+    if code == _TOO_MANY:
+        return "raise max_connections, or look at who has so many connections"
+    return "see that MySQL or MariaDB runs and answers there, or correct source.hosts (the port of another service?)"
 
 
 def _own(message: str, hint: str) -> SourceRefused:

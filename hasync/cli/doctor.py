@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.text import Text
 
-from hasync.cli.documents import checked, read, size
+from hasync.cli.documents import STDIN, checked, read, size
 from hasync.cli.invocation import Cluster, Invocation, existing, invocation
+from hasync.cli.messages import say
 from hasync.cli.options import Format, OutputOption, StreamOption, seconds
 from hasync.cli.output import emit
+from hasync.cli.standing import halt_checks, position_checks
+from hasync.cli.summary import Facts
 from hasync.cli.waiting import wait_for
 from hasync.errors import ConfigInvalid, CoordinationRefused, CoordinationUnavailable, HasyncError
 from hasync.model.check import Check
@@ -20,6 +24,11 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 NO_STREAM: Final = "doctor"
 """The name under which a document's servers are looked at that belongs to no stream yet."""
+
+
+STATE: Final = "redis.state"
+UNREADABLE: Final = "config.secrets"
+"""The check that fails when the servers cannot even be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,8 @@ def doctor(
 ) -> None:
     """Look at all servers as an instance would.
 
-    ZooKeeper, a stream's config, its MySQL or MariaDB, and its Redis; nothing is written.
+    ZooKeeper, a stream's config, its MySQL or MariaDB, its Redis, whether it is halted and
+    where a new term would resume; nothing is written.
     Without --stream: all streams of HASYNC_STREAMS, or else all in ZooKeeper. Exits with
     1 when something has to be mended; a '!' may stay. Run it where instances run: with
     their environment, secrets and network.
@@ -82,9 +92,8 @@ def doctor(
                     findings += _stream(call, cluster, name, wait_leader_s)
     except (CoordinationUnavailable, CoordinationRefused) as error:
         findings.append(Finding("cluster", _failed("zookeeper.reachable", error)))
-    if document is not None:
-        name = stream or NO_STREAM
-        findings += [Finding(name, check) for check in _document(call, name, document)]
+    if document is not None and config is not None:
+        findings += _candidate(call, stream, config, document)
     _show(findings, output)
     if any(finding.failed for finding in findings):
         raise typer.Exit(1)
@@ -99,19 +108,32 @@ def _names(call: Invocation, cluster: Cluster, asked: str | None) -> Sequence[st
 
 
 def _stream(call: Invocation, cluster: Cluster, name: str, wait_leader_s: float | None) -> list[Finding]:
-    ports = cluster.stream(name)
-    try:
-        revision = ports.configs.get()
-        document = revision.document if revision else None
-    except ConfigInvalid as invalid:
-        return [Finding(name, _failed("config.readable", invalid))]
-    if document is None:
-        remedy = f"'hasync config apply FILE -s {name}'"
-        return [Finding(name, Check(name="config.present", ok=False, detail="no config yet", remedy=remedy))]
-    found = _document(call, name, document)
+    facts = Facts.read(cluster.stream(name), cluster.members.list())
+    found = _document(call, name, facts.revision.document) if facts.revision else [_no_config(name, facts)]
+    found += halt_checks(facts)
+    config, _ = facts.config()
+    if config is not None and not any(check.name == UNREADABLE for check in found):
+        found += position_checks(facts, call.servers(name, config), config)
     if wait_leader_s is not None:
         found.append(_leader(call, cluster, name, wait_leader_s))
     return [Finding(name, check) for check in found]
+
+
+def _no_config(name: str, facts: Facts) -> Check:
+    remedy = f"'hasync config apply FILE -s {name}'"
+    if facts.unreadable:
+        return Check(name="config.readable", ok=False, detail=facts.unreadable, remedy=remedy)
+    return Check(name="config.present", ok=False, detail="no config yet", remedy=remedy)
+
+
+def _candidate(call: Invocation, stream: str | None, file: str, document: str) -> list[Finding]:
+    """Look at a document that is not applied yet; of a stream that nobody named there is no state to look at."""
+    about = stream or ("standard input" if file == STDIN else Path(file).name)
+    found = _document(call, stream or NO_STREAM, document)
+    if stream is None:
+        found = [check for check in found if check.name != STATE]
+        say("with --stream NAME the stream's state in Redis is looked at, too")
+    return [Finding(about, check) for check in found]
 
 
 def _document(call: Invocation, name: str, document: str) -> list[Check]:
@@ -120,7 +142,8 @@ def _document(call: Invocation, name: str, document: str) -> list[Check]:
         config = checked(document)
     except ConfigInvalid as invalid:
         problems = invalid.problems or (invalid.message,)
-        return [Check(name="config.valid", ok=False, detail=problem, remedy=invalid.hint) for problem in problems]
+        remedy = invalid.hint or "correct the document, then 'hasync config apply'"
+        return [Check(name="config.valid", ok=False, detail=problem, remedy=remedy) for problem in problems]
     return [Check(name="config.valid", ok=True, detail=size(config)), *_servers(call, name, config)]
 
 
@@ -131,7 +154,7 @@ def _servers(call: Invocation, name: str, config: StreamConfig) -> tuple[Check, 
 def _leader(call: Invocation, cluster: Cluster, name: str, within_s: float) -> Check:
     terms = cluster.stream(name).terms
     try:
-        wait_for(f"{name} has a leader", lambda: terms.leader() is not None, within_s=within_s, clock=call.clock)
+        wait_for(lambda: terms.leader() is not None, else_say="no instance leads", within_s=within_s, clock=call.clock)
         leader = terms.leader()
     except HasyncError as error:
         remedy = "start instances with this stream in HASYNC_STREAMS; 'hasync status' says what they wait for"
@@ -141,7 +164,8 @@ def _leader(call: Invocation, cluster: Cluster, name: str, within_s: float) -> C
 
 
 def _failed(name: str, error: HasyncError) -> Check:
-    return Check(name=name, ok=False, detail=error.message, remedy=error.hint)
+    remedy = error.hint or "'hasync status' says more; look at ZooKeeper's log"
+    return Check(name=name, ok=False, detail=error.message, remedy=remedy)
 
 
 def _show(findings: Sequence[Finding], output: Format) -> None:

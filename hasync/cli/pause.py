@@ -35,7 +35,8 @@ def pause(
         ports.intents.put(Intent(kind=IntentKind.PAUSE, by=call.operator, at=call.clock.wall(), reason=reason))
         say(f"{name}: pause is asked for")
         if wait:
-            wait_for(f"{name} is idle", lambda: idle(ports), within_s=within_s, clock=call.clock)
+            busy = f"{name}: somebody still leads or contends"
+            wait_for(lambda: idle(ports), else_say=busy, within_s=within_s, clock=call.clock)
             say(f"{name}: paused, nobody leads or contends")
 
 

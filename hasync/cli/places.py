@@ -83,7 +83,7 @@ def peek(servers: Servers) -> SinkState | None:
         sink.close()
 
 
-def resolve(servers: Servers, start: Start) -> Position:
+def resolve(servers: Servers, start: Start | Position) -> Position:
     """Prove on the real source that a place exists, and return it. Raises as ``ChangeSource.open``, ConfigInvalid."""
     source = servers.source()
     try:

@@ -1,15 +1,18 @@
 """``hasync resume``: withdraw a pause, clear a halt."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from hasync.cli.invocation import existing, invocation
+from hasync.cli.invocation import Cluster, existing, invocation
 from hasync.cli.messages import say
 from hasync.cli.options import StreamOption, WithinOption
+from hasync.cli.summary import Facts
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
-from hasync.model.cluster import Halt, Intent
+from hasync.errors import HasyncError
+from hasync.model.cluster import Halt, Intent, Leader
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -25,43 +28,69 @@ def resume(
     """Let a paused or halted stream go on.
 
     Withdraws the pause and clears the halt, and says which of them there was. After a
-    halt, remove its cause first, or the stream halts again.
+    halt, remove its cause first, or the stream halts again; --wait then ends at once
+    with the new halt and exit code 1.
     """
     call = invocation(ctx)
     name = call.stream(stream)
     with call.connect() as cluster:
         ports = existing(cluster, name)
-        for line in _released(ports):
+        for line in _released(cluster, ports):
             say(f"{name}: {line}")
         if wait:
-            wait_for(
-                f"{name} has a leader",
-                lambda: ports.terms.leader() is not None,
-                within_s=within_s,
-                clock=call.clock,
+            leading = Leading(ports)
+            wait_for(leading.settled, else_say=f"{name}: no instance leads", within_s=within_s, clock=call.clock)
+            say(f"{name}: {leading.words}")
+
+
+class Leading:
+    """Waits for a leader that stays: the same one at two looks, since a halt may follow an election at once."""
+
+    def __init__(self, ports: StreamCoordination) -> None:
+        self._ports = ports
+        self._seen: Leader | None = None
+
+    def settled(self) -> bool:
+        """Look once. Raises HasyncError when the stream has halted again."""
+        halt = self._ports.halts.get()
+        if halt is not None:
+            raise HasyncError(
+                f"{self._ports.stream}: halted again by {halt.member}: {halt.code}: {halt.reason}",
+                hint="; ".join(part for part in (halt.hint, f"then 'hasync resume -s {self._ports.stream}'") if part),
             )
-            say(f"{name}: {_leading(ports)}")
+        before, self._seen = self._seen, self._ports.terms.leader()
+        return before is not None and self._seen is not None and before.epoch == self._seen.epoch
+
+    @property
+    def words(self) -> str:
+        """Who leads."""
+        return f"{self._seen.member} leads, epoch {self._seen.epoch}" if self._seen else "no instance leads"
 
 
-def _released(ports: StreamCoordination) -> list[str]:
-    """Withdraw the pause, clear the halt, and say what was done."""
-    intent, halt = ports.intents.get(), ports.halts.get()
-    done = []
-    if intent is not None and ports.intents.clear():
-        done.append(_withdrawn(intent))
-    if halt is not None and ports.halts.clear():
-        done.append(_cleared(halt))
+def _released(cluster: Cluster, ports: StreamCoordination) -> list[str]:
+    """Withdraw the pause, clear the halt, and say what was done.
+
+    A pause or a halt that this release cannot read is taken away all the same: that is its repair.
+    """
+    facts = Facts.read(ports, cluster.members.list())
+    effective = facts.halt_in_force is not None
+    steps: tuple[tuple[str, Callable[[], bool]], ...] = (
+        (_withdrawn(facts.intent), ports.intents.clear),
+        (_cleared(facts.halt, effective=effective), ports.halts.clear),
+    )
+    done = [line for line, clear in steps if clear()]
     return done or ["was neither paused nor halted"]
 
 
-def _withdrawn(intent: Intent) -> str:
+def _withdrawn(intent: Intent | None) -> str:
+    if intent is None:
+        return "a pause that this release cannot read is withdrawn"
     return f"pause by {intent.by} is withdrawn" + (f" (its reason: {intent.reason})" if intent.reason else "")
 
 
-def _cleared(halt: Halt) -> str:
+def _cleared(halt: Halt | None, *, effective: bool) -> str:
+    if halt is None:
+        return "a halt that this release cannot read is cleared"
+    if not effective:
+        return f"no halt in force; the old one of config revision {halt.config_revision} is removed ({halt.code})"
     return f"halt is cleared ({halt.code}: {halt.reason})"
-
-
-def _leading(ports: StreamCoordination) -> str:
-    leader = ports.terms.leader()
-    return f"{leader.member} leads, epoch {leader.epoch}" if leader else "had a leader a moment ago"

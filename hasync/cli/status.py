@@ -25,6 +25,9 @@ DEGRADED: Final = 3
 
 WATCH_EVERY_S: Final = 2.0
 
+QUIET_S: Final = 10.0
+"""An acknowledgement older than this means an idle stream, when its leader trails nothing."""
+
 STYLES: Final = {"ok": "green", "disabled": "yellow", "degraded": "bold red"}
 
 
@@ -131,16 +134,21 @@ def _position(summary: Summary, now_s: float) -> str:
     acknowledged = summary.facts.acknowledged
     if acknowledged is None:
         return NONE
-    age = lasting(now_s - acknowledged.acknowledged_at) if acknowledged.acknowledged_at else UNKNOWN
-    return f"{place(acknowledged.position)} (batch {acknowledged.seq}, acknowledged {age} ago)"
+    age_s = now_s - acknowledged.acknowledged_at if acknowledged.acknowledged_at else None
+    if age_s is not None and age_s > QUIET_S and summary.up_to_date:
+        when = f"nothing new since {moment(acknowledged.acknowledged_at)}"
+    else:
+        when = f"acknowledged {UNKNOWN if age_s is None else lasting(age_s)} ago"
+    return f"{place(acknowledged.position)} (batch {acknowledged.seq}, {when})"
 
 
 def _config(summary: Summary) -> str:
     revision, told = summary.facts.revision, summary.told
-    if revision is None:
-        return NONE
-    text = f"revision {revision.revision} by {revision.applied_by}, {moment(revision.applied_at)}"
-    if told is not None and told.reached and told.config_revision != revision.revision:
+    text = NONE
+    if revision is not None:
+        text = f"revision {revision.revision} by {revision.applied_by}, {moment(revision.applied_at)}"
+    newest = revision.revision if revision is not None else 0
+    if told is not None and told.reached and told.config_revision != newest:
         text += f"; in force: {told.config_revision}"
     return text
 

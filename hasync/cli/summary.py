@@ -1,21 +1,29 @@
 """The standing of a stream in the whole cluster, put together from ZooKeeper and its leader's own words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from hasync.cli.leaderstatus import LeaderStatus
 from hasync.coordination import StreamCoordination
-from hasync.errors import ConfigInvalid
+from hasync.errors import ConfigInvalid, CoordinationRefused
 from hasync.model.cluster import ConfigRevision, Halt, Intent, Leader
 from hasync.model.config import StreamConfig, parse
 from hasync.model.member import Member
 from hasync.model.state import Acknowledged
 
+Value = TypeVar("Value")
+
+LITTLE_S: Final = 5.0
+"""A lag that nobody is alarmed by."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What ZooKeeper has on a stream, read once. ``unreadable``: why the config's znode is not understood."""
+    """What ZooKeeper has on a stream, read once.
+
+    ``unreadable``: why the config's znode is not understood; ``refusals``: why others are not.
+    """
 
     stream: str
     leader: Leader | None
@@ -26,25 +34,28 @@ class Facts:
     halt: Halt | None
     intent: Intent | None
     members: tuple[Member, ...]
+    refusals: tuple[CoordinationRefused, ...] = ()
 
     @classmethod
     def read(cls, ports: StreamCoordination, members: tuple[Member, ...]) -> "Facts":
-        """Read them. Raises CoordinationUnavailable, CoordinationRefused."""
+        """Read them; one znode that is not understood hides no other. Raises CoordinationUnavailable."""
         revision, unreadable = None, ""
+        refusals: list[CoordinationRefused] = []
         try:
             revision = ports.configs.get()
         except ConfigInvalid as invalid:
             unreadable = str(invalid)
         return cls(
             stream=ports.stream,
-            leader=ports.terms.leader(),
-            contenders=ports.election.contenders(),
-            acknowledged=ports.positions.load().value,
+            leader=_read(ports.terms.leader, refusals),
+            contenders=_read(ports.election.contenders, refusals) or (),
+            acknowledged=_read(lambda: ports.positions.load().value, refusals),
             revision=revision,
             unreadable=unreadable,
-            halt=ports.halts.get(),
-            intent=ports.intents.get(),
+            halt=_read(ports.halts.get, refusals),
+            intent=_read(ports.intents.get, refusals),
             members=tuple(member for member in members if ports.stream in member.streams),
+            refusals=tuple(refusals),
         )
 
     def config(self) -> tuple[StreamConfig | None, str]:
@@ -59,6 +70,23 @@ class Facts:
     def roles(self) -> dict[str, str]:
         """Return each member's role in the stream."""
         return {member.id: member.streams[self.stream].role for member in self.members}
+
+    @property
+    def halt_in_force(self) -> Halt | None:
+        """The halt in force. One for another revision than the newest no longer is, unless instances say so."""
+        halt, revision = self.halt, self.revision
+        if halt is None or halt.in_force(revision.revision if revision else 0):
+            return halt
+        return halt if "halted" in self.roles().values() or self.config()[1] else None
+
+
+def _read(look: Callable[[], Value], refusals: list[CoordinationRefused]) -> Value | None:
+    """Return what one look finds, None when ZooKeeper refuses it or holds what is not understood."""
+    try:
+        return look()
+    except CoordinationRefused as refused:
+        refusals.append(refused)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,23 +113,26 @@ class Summary:
 
     @property
     def halt(self) -> Halt | None:
-        """The halt in force. One for another revision than the newest no longer is, unless instances say so."""
-        halt, revision = self.facts.halt, self.facts.revision
-        if halt is None or halt.in_force(revision.revision if revision else 0):
-            return halt
-        return halt if "halted" in self.facts.roles().values() or self.facts.config()[1] else None
+        """The halt in force."""
+        return self.facts.halt_in_force
 
     def _problems(self) -> Iterator[str]:
         facts, config_problem = self.facts, self.facts.config()[1]
+        yield from map(str, facts.refusals)
         if self.halt is not None:
             hint = f" ({self.halt.hint})" if self.halt.hint else ""
             yield f"halted by {self.halt.member}: {self.halt.code}: {self.halt.reason}{hint}; then 'hasync resume'"
         if config_problem:
-            yield config_problem
-        if facts.leader is None and not self._switched_off:
+            yield config_problem + self._kept()
+        if facts.leader is None and not self._switched_off and self.halt is None and not facts.refusals:
             yield self._why_no_leader()
         if self.told is not None:
             yield from self._leader_problems(self.told, known=bool(config_problem))
+
+    def _kept(self) -> str:
+        """Say which revision is in force while the newest is refused."""
+        kept = self.told.config_revision if self.told is not None and self.told.reached else 0
+        return f"; the leader keeps revision {kept}" if kept else ""
 
     def _why_no_leader(self) -> str:
         intent = self.facts.intent
@@ -134,8 +165,15 @@ class Summary:
             yield from (f"trying again: {operation}: {why}" for operation, why in self.told.troubles.items())
         for member in facts.members:
             status = member.streams[facts.stream]
-            if status.role in {"waiting", "halted"} and status.detail:
+            # A halt in force is told once, as the stream's problem.
+            if status.detail and (status.role == "waiting" or (status.role == "halted" and self.halt is None)):
                 yield f"{member.id}: {status.role}: {status.detail}"
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the leader says that it trails nothing and has no trouble: what is old is then the newest."""
+        told = self.told
+        return told is not None and not told.troubles and told.lag_s is not None and told.lag_s <= LITTLE_S
 
     @property
     def _switched_off(self) -> bool:

@@ -11,17 +11,18 @@ EVERY_S: Final = 0.2
 """How often is looked."""
 
 
-def wait_for(what: str, reached: Callable[[], bool], *, within_s: float, clock: Clock) -> None:
+def wait_for(reached: Callable[[], bool], *, else_say: str, within_s: float, clock: Clock) -> None:
     """Look again and again until ``reached``; a look that ZooKeeper does not answer counts as not yet.
 
-    Raises HasyncError when the time is up.
+    ``else_say``: what is still the case when the time is up. Raises HasyncError then.
     """
     deadline = clock.monotonic() + within_s
     never = threading.Event()
     while not _answered(reached):
         if clock.monotonic() >= deadline:
             raise HasyncError(
-                f"{what}: not within {within_s:g} s", hint="what was asked for stands; see 'hasync status'"
+                f"{else_say} after {within_s:g} s",
+                hint="it may still come about; 'hasync status' says what instances wait for",
             )
         clock.wait(never, EVERY_S)
 

@@ -19,6 +19,8 @@ SLOW_S: Final = 0.1
 NEAR: Final = 0.1
 """Part by which the granted session timeout may differ from the one asked for."""
 
+NO_ANSWER_REMEDY: Final = "see that a majority of the ensemble runs ('srvr' tells of each server), and look at its logs"
+
 READ: Final = 1
 """The ACL right that may be the world's without anybody being able to do harm."""
 
@@ -37,7 +39,8 @@ def zookeeper_checks(session: ZooKeeperSession, znodes: Znodes, *, asked_s: floa
     try:
         found += [_latency(session, clock), *_tree(session, znodes)]
     except HasyncError as error:
-        found.append(Check(name="zookeeper.answers", ok=False, detail=error.message, remedy=error.hint))
+        remedy = error.hint or NO_ANSWER_REMEDY
+        found.append(Check(name="zookeeper.answers", ok=False, detail=error.message, remedy=remedy))
     return tuple(found)
 
 

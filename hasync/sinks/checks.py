@@ -12,7 +12,7 @@ from hasync.model.state import SinkState, state_key
 from hasync.ports import Clock
 from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.exchange import EXEC, MULTI, Exchange, Reply
-from hasync.sinks.faults import describe, mapped
+from hasync.sinks.faults import RIGHTS, describe, mapped, remedy_of
 from hasync.sinks.redis import claim_key
 
 _OLDEST = (6, 0)
@@ -39,7 +39,7 @@ def redis_checks(
         found = [_reachable(endpoint, exchange, key), *_server(exchange)]
         found += [_permissions(exchange, key, (*claiming, *samples)), _state(exchange, key)]
     except HasyncError as error:
-        return (Check(name="redis.reachable", ok=False, detail=error.message, remedy=error.hint),)
+        return (Check(name="redis.reachable", ok=False, detail=error.message, remedy=remedy_of(error)),)
     finally:
         exchange.close()
     return tuple(found)
@@ -126,8 +126,7 @@ def _permissions(exchange: Exchange, key: str, samples: Sequence[Command]) -> Ch
     ]
     if not denied:
         return Check(name="redis.permissions", ok=True, detail=f"all {len(commands)} commands tried are permitted")
-    rights = "~hasync:* +watch +unwatch +multi +exec +discard +get +set +del +type +role +info"
-    remedy = f"ACL SETUSER ... {rights}, and the rules' commands and keys"
+    remedy = f"ACL SETUSER ... {RIGHTS}, and the rules' commands and keys"
     return Check(name="redis.permissions", ok=False, detail="; ".join(denied), remedy=remedy)
 
 

@@ -7,8 +7,9 @@ arguments are row values, which must not reach a log (I12).
 
 import re
 
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from hasync.errors import HasyncError, SinkRefused, SinkUnavailable
 
@@ -25,10 +26,13 @@ PASSING = {
 }
 """Errors that waiting heals, and what the operator may do about each."""
 
+RIGHTS = "~hasync:* +watch +unwatch +multi +exec +discard +get +set +del +type +role +info"
+"""What hasync's own user needs besides the rules' commands and keys, as ACL SETUSER takes it."""
+
 LASTING = {
     "NOAUTH": "give the stream a password in redis.password",
     "WRONGPASS": "correct redis.username and redis.password",
-    "NOPERM": "grant the command and the key to hasync's user (ACL SETUSER; `hasync doctor` lists what is needed)",
+    "NOPERM": f"grant the command and the key to hasync's user: ACL SETUSER ... {RIGHTS}, and what the rules use",
     "MOVED": "Redis Cluster is not supported yet; point redis.url at a single primary",
     "ASK": "Redis Cluster is not supported yet; point redis.url at a single primary",
     "CROSSSLOT": "Redis Cluster is not supported yet; point redis.url at a single primary",
@@ -42,7 +46,10 @@ OWN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
 DROPPING = frozenset({"READONLY", "LOADING", "MASTERDOWN"})
 """After these the server is another one than it was: the connection is dropped and its state read again."""
 
+_NO_DATABASE = "DB index is out of range"
+
 _FIXED_TEXTS = (
+    _NO_DATABASE,
     "value is not an integer or out of range",
     "value is not a valid float",
     "hash value is not an integer",
@@ -56,6 +63,26 @@ _FIXED_TEXTS = (
     "max number of clients reached",
     "invalid expire time",
 )
+_OTHER_PROTOCOL = "that port speaks another protocol: correct redis.url, and write redis:// where there is no TLS"
+_NO_ANSWER = (
+    "correct host and port in redis.url (rediss:// waits in vain at a port without TLS), open the firewall, "
+    "or look why the server is so slow"
+)
+_NO_NAME = "the name does not resolve on this machine: correct the host in redis.url, or the DNS"
+_HUNG_UP = "the server hangs up: correct the port in redis.url, and write rediss:// where Redis wants TLS"
+_CONNECTING = {
+    "wrong_version_number": _OTHER_PROTOCOL,
+    "wrong version number": _OTHER_PROTOCOL,
+    "connection refused": "nothing listens there: start Redis, or correct host and port in redis.url",
+    "name or service": _NO_NAME,
+    "name resolution": _NO_NAME,
+    "no address associated": _NO_NAME,
+    "timed out": _NO_ANSWER,
+    "closed": _HUNG_UP,
+    "reset": _HUNG_UP,
+}
+"""What redis-py says when it cannot connect, in small letters, and what to do about it."""
+
 _REASON = re.compile(r"because of: ([A-Z]+)\b")
 _CODE = re.compile(r"([A-Z][A-Z0-9]+)\b")
 
@@ -86,7 +113,28 @@ def mapped(error: RedisError, doing: str) -> HasyncError:
     message = f"Redis answered {describe(error)} to {doing}"
     if code in PASSING or (isinstance(error, RedisConnectionError) and code not in LASTING):
         return SinkUnavailable(message, hint=PASSING.get(code, ""))
-    hint = LASTING.get(code, "this Redis does not do what hasync needs; see `hasync doctor`")
-    refused = SinkRefused(message, hint=hint)
+    refused = SinkRefused(message, hint=_lasting_hint(error, code))
     refused.local = code in OWN
     return refused
+
+
+def _lasting_hint(error: RedisError, code: str) -> str:
+    if _NO_DATABASE in str(error):
+        return "correct the database number in redis.url; Redis has 'databases' of them, 16 unless configured"
+    return LASTING.get(
+        code, "this server does not do what hasync needs: use Redis 6.0 or later, without a proxy before it"
+    )
+
+
+def remedy_of(error: HasyncError) -> str:
+    """Say what to do about a server that could not be asked: its own hint, or one made of the driver's error."""
+    cause = error.__cause__
+    text = str(cause).lower()
+    if error.hint:
+        return error.hint
+    if isinstance(cause, InvalidResponse):
+        return _OTHER_PROTOCOL
+    if isinstance(cause, RedisTimeoutError):
+        return _NO_ANSWER
+    found = (remedy for words, remedy in _CONNECTING.items() if words in text)
+    return next(found, "correct redis.url, and see that Redis runs and that this machine may reach it")

@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from hasync.cli.app import app
 from hasync.cli.invocation import Cluster, Invocation, Outside, Servers
-from hasync.errors import CoordinationUnavailable, HasyncError
+from hasync.errors import CoordinationRefused, CoordinationUnavailable, HasyncError
 from hasync.model.change import Interest
 from hasync.model.check import Check
-from hasync.model.cluster import Leader, Leadership
+from hasync.model.cluster import Halt, Leader, Leadership
 from hasync.model.config import StreamConfig
 from hasync.model.member import Member, StreamStatus
 from hasync.model.position import Flavor, Position, Start
@@ -45,6 +45,20 @@ def place(pos: int, *, file: int = 1, server: str = "server-1") -> Position:
 def acknowledged(seq: int, pos: int, epoch: int = 1) -> Acknowledged:
     """Return what ZooKeeper keeps."""
     return Acknowledged(epoch=epoch, seq=seq, position=place(pos), acknowledged_at=NOW - 1)
+
+
+def halt(revision: int) -> Halt:
+    """Return a halt under a config revision."""
+    return Halt(
+        code="sink_refused",
+        reason="WRONGTYPE",
+        hint="remove the key",
+        member="a",
+        epoch=2,
+        position=None,
+        config_revision=revision,
+        at=NOW,
+    )
 
 
 @dataclass(slots=True)
@@ -135,6 +149,17 @@ class Stage:
         self.show(name, "leader", epoch)
         return instance, leadership
 
+    def garble(self, *ports: str) -> None:
+        """Have what these ports of the stream read be understood by nobody."""
+        original = self.operator.stream
+
+        def stream(name: str) -> Any:
+            made = original(name)
+            broken = {port: _Garbled(getattr(made, port), port) for port in ports} if name == STREAM else {}
+            return replace(made, **broken)
+
+        self.operator.stream = stream  # type: ignore[method-assign]
+
     def show(self, name: str, role: str, epoch: int = 0, detail: str = "") -> None:
         """Have an instance show itself among the members."""
         status = StreamStatus(role=role, epoch=epoch, detail=detail)
@@ -193,6 +218,20 @@ class Stage:
             checks=lambda: self.cluster_checks,
         )
         self.connections -= 1
+
+
+class _Garbled:
+    """A port whose znode holds garbage; all but reading it works."""
+
+    def __init__(self, port: Any, name: str) -> None:
+        self._port = port
+        self._name = name
+
+    def get(self, wake: threading.Event | None = None) -> Any:
+        raise CoordinationRefused(f"/hasync/streams/{STREAM}/{self._name} holds garbage", hint="repair it")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
 
 
 @dataclass(frozen=True, slots=True)

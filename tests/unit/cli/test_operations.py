@@ -2,7 +2,7 @@
 
 from hasync.errors import EndReason
 from hasync.model.cluster import Halt, TermRecord
-from tests.unit.cli.stage import NOW, STREAM, Stage, place
+from tests.unit.cli.stage import NOW, OTHER, STREAM, Stage, halt, place
 
 
 def test_pause_keeps_who_wanted_it_and_why(stage: Stage) -> None:
@@ -38,7 +38,7 @@ def test_pause_that_takes_too_long_fails_and_stands(stage: Stage) -> None:
     stage.elect("a")
     answer = stage.run("pause", "--wait", "--within", "3s")
     assert answer.exit_code == 1
-    assert "orders is idle: not within 3 s" in answer.stderr
+    assert "orders: somebody still leads or contends after 3 s" in answer.stderr
     assert stage.ports.intents.get() is not None
 
 
@@ -83,6 +83,52 @@ def test_resume_waits_for_a_leader(stage: Stage) -> None:
     answer = stage.run("resume", "--wait")
     assert answer.exit_code == 0
     assert "b leads, epoch 3" in answer.stderr
+
+
+def test_resume_that_halts_again_ends_at_once(stage: Stage) -> None:
+    """Whoever waits is not kept for a minute, and reads why it halted."""
+    stage.apply()
+
+    def halt_again() -> None:
+        stage.clock.during_wait = lambda: None
+        instance, leadership = stage.elect("b", epoch=3)
+        instance.stream(STREAM).halts.put(leadership, halt(revision=1))
+
+    stage.clock.during_wait = halt_again
+    answer = stage.run("resume", "--wait")
+    assert answer.exit_code == 1
+    assert "error: orders: halted again by a: sink_refused: WRONGTYPE" in answer.stderr
+    assert "hint: remove the key; then 'hasync resume -s orders'" in answer.stderr
+    assert stage.clock.now_s < 1
+
+
+def test_resume_without_instances_says_that_nobody_leads(stage: Stage) -> None:
+    """The time is up."""
+    stage.apply()
+    answer = stage.run("resume", "--wait", "--within", "10s")
+    assert answer.exit_code == 1
+    assert "error: orders: no instance leads after 10 s" in answer.stderr
+
+
+def test_halt_that_another_config_has_lifted_is_not_said_to_be_cleared(stage: Stage) -> None:
+    """The node is an old one and goes, but it held nobody up."""
+    stage.apply()
+    instance, leadership = stage.elect("a")
+    instance.stream(STREAM).halts.put(leadership, halt(revision=1))
+    stage.apply(OTHER)
+    answer = stage.run("resume")
+    assert "no halt in force; the old one of config revision 1 is removed" in answer.stderr
+    assert stage.ports.halts.get() is None
+
+
+def test_resume_takes_away_what_nobody_understands(stage: Stage) -> None:
+    """An intent that was written by hand is repaired by withdrawing it."""
+    stage.apply()
+    stage.run("pause")
+    reads = stage.ports.intents
+    stage.garble("intents")
+    assert "a pause that this release cannot read is withdrawn" in stage.run("resume").stderr
+    assert reads.get() is None
 
 
 def test_wait_lives_through_a_zookeeper_that_does_not_answer(stage: Stage) -> None:

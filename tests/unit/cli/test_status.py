@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from hasync.cli.leaderstatus import LeaderStatus, ask_leader
-from hasync.model.cluster import Halt, Intent, IntentKind, Leader, Leadership
-from tests.unit.cli.stage import DOCUMENT, NOW, OTHER, STREAM, Stage, acknowledged
+from hasync.model.cluster import Intent, IntentKind, Leader, Leadership
+from tests.unit.cli.stage import DOCUMENT, NOW, OTHER, STREAM, Stage, acknowledged, halt
 
 LEADER = Leader(member="a", epoch=2, since=0.0)
 
@@ -64,20 +64,6 @@ def leadership(stage: Stage, port: AdminPort) -> Leadership:
     _, leadership = stage.elect("a", address=port.address, epoch=2)
     stage.show("b", "standby")
     return leadership
-
-
-def halt(revision: int) -> Halt:
-    """Return a halt under a config revision."""
-    return Halt(
-        code="sink_refused",
-        reason="WRONGTYPE",
-        hint="remove the key",
-        member="a",
-        epoch=2,
-        position=None,
-        config_revision=revision,
-        at=NOW,
-    )
 
 
 @pytest.mark.usefixtures("leadership")
@@ -263,6 +249,55 @@ def test_words_in_brackets_are_shown_as_they_are(stage: Stage) -> None:
     stage.apply()
     stage.ports.intents.put(Intent(kind=IntentKind.PAUSE, by="bob", at=NOW, reason="[red]moving[/red] :rocket:"))
     assert "([red]moving[/red] :rocket:)" in stage.run("status").stdout
+
+
+def test_halt_is_told_once(stage: Stage, leadership: Leadership) -> None:
+    """Members that obey it, and the leader that is missing for it, are no news."""
+    instance = stage.instances["a"]
+    instance.stream(STREAM).halts.put(leadership, halt(revision=1))
+    instance.session.expire()
+    stage.show("b", "halted", detail="sink_refused: WRONGTYPE")
+    stream = stage.json("status")["streams"][0]
+    assert len(stream["problems"]) == 1
+    assert stream["warnings"] == []
+
+
+@pytest.mark.parametrize("port_name", ["halts", "intents"])
+def test_unreadable_znode_is_a_problem_of_its_stream_only(stage: Stage, port_name: str) -> None:
+    """Somebody edited a znode, or a newer release wrote it: all other streams are still shown."""
+    stage.apply()
+    stage.operator.stream("users").configs.put(DOCUMENT, based_on=0, applied_by="ann")
+    stage.garble(port_name)
+    answer = stage.run("status")
+    assert answer.exit_code == 3
+    assert f"✘ /hasync/streams/orders/{port_name} holds garbage (repair it)" in answer.stdout
+    assert "users" in answer.stdout
+
+
+@pytest.mark.usefixtures("leadership")
+def test_refused_config_says_which_revision_is_in_force(stage: Stage) -> None:
+    """The stream goes on with the last good one."""
+    stage.apply("version: 1\n")
+    shown = stage.run("status").stdout
+    assert "; the leader keeps revision 1" in shown
+    assert "in force: 1" in shown
+
+
+@pytest.mark.usefixtures("leadership")
+def test_idle_stream_does_not_alarm(stage: Stage) -> None:
+    """Nothing to acknowledge is not an acknowledgement that is late."""
+    stage.clock.now_s = 3600.0
+    shown = stage.run("status").stdout
+    assert "(batch 7, nothing new since 2027-01-15T07:59:59Z)" in shown
+    assert "ago" not in shown
+
+
+@pytest.mark.usefixtures("leadership")
+def test_late_acknowledgement_is_told(stage: Stage, port: AdminPort) -> None:
+    """While the leader trails, its last acknowledgement's age matters."""
+    stage.clock.now_s = 3600.0
+    port.stream["lag_seconds"] = 60.0
+    assert "acknowledged 1h 00m ago" in stage.run("status").stdout
 
 
 # ---------------------------------------------------------------------------- the leader's words
