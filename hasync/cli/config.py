@@ -50,7 +50,7 @@ def apply(
     """
     call = invocation(ctx)
     document = read(file)
-    held = size(checked(document))
+    held = size(checked(document, file))
     name = call.stream(stream)
     with call.connect() as cluster:
         store = cluster.stream(name).configs
@@ -112,7 +112,7 @@ def validate(file: FileArgument) -> None:
 
     Its form, its templates and its handlers are checked just as 'config apply' does.
     """
-    say(f"{file}: valid, {size(checked(read(file)))}")
+    say(f"{file}: valid, {size(checked(read(file), file))}")
 
 
 @app.command()
@@ -196,7 +196,7 @@ def rollback(
     with call.connect() as cluster:
         store = existing(cluster, name).configs
         older, current = _revision(store, name, revision), _in_force(store)
-        held = size(checked(older.document))
+        held = size(checked(older.document, f"revision {revision}"))
         if current is not None and current.document == older.document:
             say(f"{name}: unchanged, revision {current.revision} is the same document as revision {revision}")
         elif dry_run:

@@ -139,7 +139,7 @@ def _candidate(call: Invocation, stream: str | None, file: str, document: str) -
 def _document(call: Invocation, name: str, document: str) -> list[Check]:
     """Check a document, and the servers that it names if it is good."""
     try:
-        config = checked(document)
+        config = checked(document, name)
     except ConfigInvalid as invalid:
         problems = invalid.problems or (invalid.message,)
         remedy = invalid.hint or "correct the document, then 'hasync config apply'"

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from hasync.errors import HasyncError
+from hasync.errors import ConfigInvalid, HasyncError
 from hasync.model.config import StreamConfig, parse
 from hasync.stream.rules import Rules
 
@@ -27,10 +27,19 @@ def read(file: str) -> str:
         raise HasyncError(f"{file}: byte {error.start + 1} is not UTF-8", hint="save it as UTF-8") from None
 
 
-def checked(document: str) -> StreamConfig:
-    """Return the document as a config that this process could run, its handlers loaded. Raises ConfigInvalid."""
-    config = parse(document)
-    Rules(config)
+def checked(document: str, file: str) -> StreamConfig:
+    """Return the document as a config that this process could run, its handlers loaded.
+
+    Raises ConfigInvalid, whose message names ``file`` and counts the problems.
+    """
+    try:
+        config = parse(document)
+        Rules(config)
+    except ConfigInvalid as invalid:
+        problems = invalid.problems or (invalid.message,)
+        count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+        name = "standard input" if file == STDIN else file
+        raise ConfigInvalid(f"{name}: {count}", problems=problems, hint=invalid.hint) from invalid
     return config
 
 

@@ -24,8 +24,10 @@ def history(
     """Show who led a stream, and why it ended.
 
     One line for each term, newest first: epoch, member, from when to when, the reason of
-    its end, from which position to which, and how its start was decided. A term without
-    an end is running, or its leader died without a word.
+    its end, from which position to which. NOTE is how its start was decided: 'agree' means
+    that Redis and ZooKeeper had the same position. WHY is what its leader said of its end,
+    where the reason does not say all. A term without an end is running, or its leader died
+    without a word.
     """
     call = invocation(ctx)
     name = call.stream(stream)
@@ -36,7 +38,7 @@ def history(
     emit(document, output, table(*COLUMNS, rows=[_row(term, leader) for term in terms]))
 
 
-COLUMNS = ("EPOCH", "MEMBER", "SINCE", "UNTIL", "ENDED", "BEGIN", "END", "NOTE")
+COLUMNS = ("EPOCH", "MEMBER", "SINCE", "UNTIL", "ENDED", "BEGIN", "END", "NOTE", "WHY")
 
 
 def ending(term: TermRecord, leader: Leader | None) -> str:
@@ -56,4 +58,5 @@ def _row(term: TermRecord, leader: Leader | None) -> list[Any]:
         place(term.begin),
         place(term.end),
         term.note or NONE,
+        term.message or NONE,
     ]

@@ -20,7 +20,7 @@ def explain(error: HasyncError) -> None:
     problems = getattr(error, "problems", ())
     typer.echo(f"error: {error.message}", err=True)
     for problem in problems:
-        if problem != error.message:
+        if problem not in error.message:  # a single one may be the message
             typer.echo(f"  {problem}", err=True)
     if error.hint:
         typer.echo(f"hint: {error.hint}", err=True)

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from hasync.cli.messages import explain
+from hasync.cli.usage import in_words
 from hasync.errors import HasyncError
 
 MODULES: Final = {
@@ -61,6 +62,8 @@ class CommandTree(TyperGroup):
         """Run a command; what hasync raises on purpose becomes a message and exit code 1."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as wrong:
+            raise in_words(wrong)  # noqa: B904 - it is the same one, and typer shows it
         except HasyncError as error:
             explain(error)
             raise typer.Exit(1) from error

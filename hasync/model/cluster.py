@@ -8,7 +8,7 @@ what it cannot understand it must not act on. No value holds a secret or a row (
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -20,6 +20,9 @@ FORMAT = 1
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 """What a stream or a member may be called: it becomes the name of a znode and of a Redis key."""
+
+MESSAGE_LETTERS = 200
+"""The most that a term's record keeps of how it ended; the log has the whole."""
 
 
 def checked(document: Mapping[str, Any], what: str) -> Mapping[str, Any]:
@@ -144,6 +147,8 @@ class TermRecord:
     ``since``/``until``: Unix seconds; ``until`` and ``end_reason`` are None while the
     term runs, and stay so when its leader died without a word. ``begin``/``end``: where
     it started and what it had acknowledged last. ``note``: how the start was decided.
+    ``message``: what its leader said of the end, cut to :data:`MESSAGE_LETTERS`; empty
+    where the reason says all, and in records of older releases.
     """
 
     epoch: int
@@ -154,6 +159,11 @@ class TermRecord:
     begin: Position | None = None
     end: Position | None = None
     note: str = ""
+    message: str = ""
+
+    def ended(self, reason: EndReason, message: str, *, until: float, end: Position | None) -> Self:
+        """Return the record of the term once it is over; ``until``: Unix seconds."""
+        return replace(self, until=until, end_reason=reason, end=end, message=message[:MESSAGE_LETTERS])
 
     def to_json(self) -> dict[str, Any]:
         """Return the stored form (``zk/payloads/term.json``)."""
@@ -167,6 +177,7 @@ class TermRecord:
             "begin": self.begin.to_json() if self.begin else None,
             "end": self.end.to_json() if self.end else None,
             "note": self.note,
+            "message": self.message,
         }
 
     @classmethod
@@ -184,6 +195,7 @@ class TermRecord:
                 begin=_position(data.get("begin")),
                 end=_position(data.get("end")),
                 note=str(data.get("note", "")),
+                message=str(data.get("message", "")),
             )
         except KeyError as missing:
             raise lacking("term", missing) from missing

@@ -5,7 +5,6 @@ copy lags and catches up. Only a lost lock ends it.
 """
 
 import threading
-from dataclasses import replace
 from typing import Protocol
 
 from hasync.coordination import PositionStore, StoredPosition, Terms
@@ -71,14 +70,17 @@ class Acknowledger:
         """Hand over what the sink has confirmed; the latest one counts. Called from: the stream's thread."""
         self._latest = state
 
-    def finish(self, reason: EndReason) -> None:
-        """Save the last position and complete the term's record, if ZooKeeper answers. The stream's thread calls it."""
+    def finish(self, reason: EndReason, message: str = "") -> None:
+        """Save the last position and complete the term's record, if ZooKeeper answers. The stream's thread calls it.
+
+        ``message``: why, for ``hasync history``.
+        """
         self._stopping.set()
         self._thread.join(LAST_WORD_S)
         if self._thread.is_alive():
             return
         self._attempt(self._acknowledge)
-        self._attempt(lambda: self._close_record(reason))
+        self._attempt(lambda: self._close_record(reason, message))
 
     def _run(self) -> None:
         while True:
@@ -123,11 +125,10 @@ class Acknowledger:
         self._rewinds = False
         self._observer.acknowledged(acknowledged, self._clock.monotonic() - began)
 
-    def _close_record(self, reason: EndReason) -> None:
+    def _close_record(self, reason: EndReason, message: str) -> None:
         end = self._latest.position if self._latest else None
-        self._terms.record(
-            self._leadership, replace(self._record, until=self._clock.wall(), end_reason=reason, end=end)
-        )
+        told = "" if message == TermEnded(reason).message else message
+        self._terms.record(self._leadership, self._record.ended(reason, told, until=self._clock.wall(), end=end))
         self._terms.unpublish(self._leadership)
 
 

@@ -133,7 +133,7 @@ class Leading:
         """Lead until something ends the term. Raises nothing of hasync's own errors."""
         outcome = self._outcome()
         if self._acknowledger is not None:
-            self._acknowledger.finish(outcome.reason)
+            self._acknowledger.finish(outcome.reason, outcome.message)
         self._observer.ended(self._epoch, outcome)
         return outcome
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from testbed import wait_until
 from tests.integration.cli.deployment import DEADLINE_S, Deployment
 
@@ -200,3 +202,76 @@ def test_instance_without_streams_is_told_so(deployment: Deployment) -> None:
     answer = deployment.run("run", environ={"HASYNC_STREAMS": ""})
     assert answer.returncode == 2
     assert "HASYNC_STREAMS" in answer.stderr
+
+
+WRONG_PLACES = {
+    "nobody listens for MySQL": ("{mysql}", "127.0.0.1:1", "source.reachable", "nothing listens there"),
+    "no such name for MySQL": ("{mysql}", "nosuchhost.invalid:3306", "source.reachable", "does not resolve"),
+    "Redis instead of MySQL": ("{mysql}", "{redis}", "source.reachable", "source.hosts"),
+    "nobody listens for Redis": ("redis://{redis}/0", "redis://127.0.0.1:1/0", "redis.reachable", "nothing listens"),
+    "no such name for Redis": (
+        "redis://{redis}/0",
+        "redis://nosuchhost.invalid:6379/0",
+        "redis.reachable",
+        "does not resolve",
+    ),
+    "MySQL instead of Redis": ("redis://{redis}/0", "redis://{mysql}/0", "redis.reachable", "another protocol"),
+    "ZooKeeper instead of Redis": ("redis://{redis}/0", "redis://{zookeeper}/0", "redis.reachable", "redis.url"),
+    "TLS to a plain Redis": ("redis://{redis}/0", "rediss://{redis}/0", "redis.reachable", "TLS"),
+    "no such database": ("redis://{redis}/0", "redis://{redis}/99", "redis.reachable", "database number in redis.url"),
+}
+
+
+@pytest.mark.parametrize("place", WRONG_PLACES)
+def test_wrong_place_is_found_with_a_remedy(deployment: Deployment, place: str) -> None:
+    """Whatever is behind an address that was mistyped, the remedy says what to correct."""
+    servers = {
+        "mysql": deployment.database.address,
+        "redis": deployment.redis.address,
+        "zookeeper": deployment.zookeeper.hosts,
+    }
+    right, wrong, name, words = (text.format(**servers) for text in WRONG_PLACES[place])
+    answer = deployment.run(
+        "doctor", "--config", deployment.file(deployment.document().replace(right, wrong)), "-o", "json"
+    )
+    assert answer.returncode == 1, answer.stdout
+    checks = json.loads(answer.stdout)["checks"]
+    (failed,) = [check for check in checks if not check["ok"] and not check["warning"]]
+    assert failed["name"] == name
+    assert words in failed["remedy"], failed
+    assert "hasync doctor" not in failed["remedy"]
+
+
+def test_wrong_zookeeper_is_found_with_a_remedy(deployment: Deployment) -> None:
+    """The same for the ensemble: no name, nobody there, another service's port."""
+    for hosts in ("nosuchhost.invalid:2181", "127.0.0.1:1", deployment.redis.address, deployment.database.address):
+        answer = deployment.run("--zookeeper", hosts, "--timeout", "2s", "doctor", "-o", "json")
+        assert answer.returncode == 1
+        (failed,) = json.loads(answer.stdout)["checks"]
+        assert failed["name"] == "zookeeper.reachable"
+        assert "client ports" in failed["remedy"], failed
+
+
+def test_halted_stream_is_told_and_halts_again_when_it_is_resumed(deployment: Deployment) -> None:
+    """A flushed Redis: doctor, status and history say why, and a resume that is waited for ends at once."""
+    deployment.done("config", "apply", deployment.file())
+    with deployment.instance("a"):
+        deployment.done("doctor", "--wait-leader", "60s")
+        deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (1, 'ann')")
+        deployment.wait_for_value(1, b"ann")
+        deployment.done("pause", "--wait")
+        deployment.redis.command("DEL", f"hasync:{{{deployment.name}}}:state")
+        halted = deployment.run("resume", "--wait")
+        assert halted.returncode == 1
+        assert "halted again by a: state_missing" in halted.stderr
+        wait_until("it obeys", lambda: deployment.status()["members"][0]["role"] == "halted", timeout_s=60)
+        status = deployment.status()
+        looked = deployment.run("doctor")
+        last = deployment.data("history")[0]
+    assert last["ended"] == "halted"
+    assert last["message"].startswith("Redis has no state for this stream")
+    assert len(status["problems"]) == 1
+    assert status["warnings"] == []
+    assert looked.returncode == 1
+    assert "stream.halt: halted by a: state_missing" in looked.stdout
+    assert "stream.position: Redis has no state" in looked.stdout

@@ -51,6 +51,22 @@ def test_bad_document_is_refused_with_all_its_problems(stage: Stage, file: Path)
     assert stage.ports.configs.get() is None
 
 
+@pytest.mark.parametrize("words", [("config", "apply"), ("config", "validate")], ids=" ".join)
+def test_single_problem_is_told_once_with_the_files_name(stage: Stage, file: Path, words: tuple[str, str]) -> None:
+    """With several files nobody has to guess which one is meant, and no line says what another has said."""
+    file.write_text(DOCUMENT + "colour: blue\n")
+    answer = stage.run(*words, str(file))
+    assert answer.exit_code == 1
+    assert answer.stderr.splitlines()[0] == f"error: {file}: 1 problem"
+    assert answer.stderr.count("unknown key") == 1
+
+
+def test_single_problem_of_a_stored_config_is_told_once(stage: Stage) -> None:
+    """What another command finds in ZooKeeper is not repeated either."""
+    stage.apply(DOCUMENT + "colour: blue\n")
+    assert stage.run("position", "show").stderr.count("unknown key") == 1
+
+
 def test_handler_that_cannot_be_loaded_is_refused(stage: Stage, file: Path) -> None:
     """A config whose code is not here is not stored."""
     file.write_text(DOCUMENT + "  shop.views:\n    - {handler: 'no_such_module:on_view'}\n")

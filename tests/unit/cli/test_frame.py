@@ -64,6 +64,26 @@ def test_mistyped_command_is_answered_with_the_right_one(stage: Stage) -> None:
     assert "'status'" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("status", "-o", "xml"), "'xml' is not one of 'table', 'json', 'yaml'"),
+        (("history", "-n", "0"), "0 is too small; write 1 or more"),
+        (("history", "-n", "1000"), "1000 is too large; write 100 or less"),
+        (("config", "rollback", "x"), "'x' is not a whole number"),
+        (("position", "reset", "--to-file", "a.000001", "--to-pos", "x"), "'x' is not a whole number"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_wrong_value_of_an_option_is_told_in_words(stage: Stage, words: tuple[str, ...], told: str) -> None:
+    """The value is repeated, and no library's name for the fault appears."""
+    answer = stage.run(*words)
+    assert answer.exit_code == 2
+    assert told in answer.stderr
+    assert "Value error" not in answer.stderr
+    assert "Input should" not in answer.stderr
+
+
 def test_wrong_settings_name_every_problem_and_exit_with_2(stage: Stage) -> None:
     """Each problem has a line of its own on standard error, and nothing is connected."""
     answer = stage.run("status", environ={"HASYNC_HTTP__PORT": "x", "HASYNC_STREAM": "orders"})

@@ -144,6 +144,26 @@ def test_wait_lives_through_a_zookeeper_that_does_not_answer(stage: Stage) -> No
     assert stage.run("resume", "--wait").exit_code == 0
 
 
+def test_history_says_why_a_term_ended(stage: Stage) -> None:
+    """A halt without its reason would send everybody to the logs of a machine that may be gone."""
+    stage.apply()
+    instance, leadership = stage.elect("a")
+    term = TermRecord(epoch=1, member="a", since=NOW)
+    over = term.ended(EndReason.HALTED, "WRONGTYPE at key x" + 600 * "!", until=NOW + 1, end=None)
+    instance.stream(STREAM).terms.record(leadership, over)
+    assert "WRONGTYPE at key x" in stage.run("history").stdout
+    assert stage.json("history")[0]["message"] == over.message
+    assert len(over.message) == 200
+
+
+def test_term_of_an_older_release_is_read() -> None:
+    """It has no message."""
+    document = TermRecord(epoch=1, member="a", since=NOW, message="why").to_json()
+    assert TermRecord.from_json(document).message == "why"
+    del document["message"]
+    assert TermRecord.from_json(document).message == ""
+
+
 def test_history_tells_terms_newest_first(stage: Stage) -> None:
     """A term that said how it ended, one that never did, one that runs."""
     stage.apply()
