@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hasync.errors import ConfigInvalid
+from hasync.model.cluster import NAME
 from hasync.model.names import Endpoint
 from hasync.model.secret import SecretReference
 
@@ -55,7 +56,8 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Name = Annotated[
-    str, _matching("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a name is 1 to 128 letters, digits, dots, dashes, underscores")
+    str,
+    _matching(NAME.pattern, "a name is 1 to 63 letters, digits, '_', '.' and '-', beginning with a letter or digit"),
 ]
 """A znode's name and a metric's label; no slash, no brace (the state key's hash tag)."""
 

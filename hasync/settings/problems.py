@@ -1,7 +1,8 @@
 """What is wrong with settings, in words: the variable or path, the value, the remedy."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -13,6 +14,22 @@ from hasync.settings.model import PREFIX, fields, variable
 
 OWN_SECRETS = "HASYNC_SECRET_"
 """Variables that begin so are the operator's: values for ``env:`` references."""
+
+_REASONS = {
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "string": "must be a text",
+    "path": "must be a path",
+    "tuple": "must be a list",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+    "string_too_short": "must not be empty",
+}
+"""What pydantic's kinds of errors demand, in our words; the first one whose name the kind is, or begins with."""
 
 _SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
@@ -36,41 +53,87 @@ def _is_service_link(name: str, value: str) -> bool:
     return "_PORT_" in name or "SERVICE" in name or "://" in value
 
 
-def unknown_problem(name: str) -> str:
-    """Return the problem line of a variable that is no setting, with the nearest right name."""
+def settings_among(files: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the files that are named as a setting's variable, in any case."""
+    known = {variable(path) for path, _ in fields()}
+    return {name: path for name, path in files.items() if name.upper() in known}
+
+
+def unknown_files(files: Mapping[str, Path]) -> set[str]:
+    """Return the names of files that look like settings and set nothing."""
+    ours = {name for name in files if name.upper().startswith(PREFIX) and not name.upper().startswith(OWN_SECRETS)}
+    return ours - settings_among(files).keys()
+
+
+def unknown_problem(name: str, place: str = "") -> str:
+    """Return the problem line of a variable (``place``: of a file) that is no setting, with the nearest right name."""
     remedy = nearest(name, [variable(path) for path, _ in fields()])
-    return f"{name}: is not a setting; {remedy} (variables of your own may begin with {OWN_SECRETS})"
+    kind = "files" if place else "variables"
+    return f"{place or name}: is not a setting; {remedy} ({kind} of your own may begin with {OWN_SECRETS})"
 
 
-def explain(error: ErrorDetails, environ: Mapping[str, str], file: Path | None) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origins:
+    """Where settings were given.
+
+    ``mounted``: files of the directory, by the upper-case name of the variable that they stand for.
+    """
+
+    environ: Mapping[str, str]
+    mounted: Mapping[str, Path]
+    file: Path | None
+
+    def place(self, path: str) -> str:
+        """Return the words for where a setting was given, or would be."""
+        name = variable(path)
+        if set_by := next((given for given in self.environ if given.upper() == name), None):
+            return f"{set_by} ({path})"
+        if name in self.mounted:
+            return f"{path} in {self.mounted[name]}"
+        return f"{path} in {self.file}" if self.file else f"{name} ({path})"
+
+
+def explain(error: ErrorDetails, origins: Origins) -> list[str]:
     """Return the problem lines of one error that pydantic found; a secret's value is not in them."""
     if not error["loc"]:
-        return error["msg"].removeprefix("Value error, ").splitlines()
+        return _own_words(error).splitlines()
     described = dict(fields())
     parts = [str(part) for part in error["loc"]]
     item = parts.pop() if parts[-1].isdigit() else None
     path = ".".join(parts)
-    place = _place(path, environ, file) + (f", item {int(item) + 1}" if item else "")
+    place = origins.place(path) + (f", item {int(item) + 1}" if item else "")
     if error["type"] == "extra_forbidden":
         return [f"{place}: is not a setting; {nearest(path, described)}"]
     if error["type"] == "missing":
         return [f"{place}: is missing; set {variable(path)}"]
-    value = "value" if described.get(path) is None or "auth" in path else repr(error["input"])
-    reason = error["msg"].removeprefix("Value error, ")
-    return [f"{place}: {value} is refused: {reason}; {_remedy(described.get(path))}"]
+    if path not in described:
+        return [f"{place}: {_group(path, described)}"]
+    value = "value" if "auth" in path else repr(error["input"])
+    return [f"{place}: {value} is refused: {_own_words(error)}; {_remedy(described[path])}"]
 
 
-def _place(path: str, environ: Mapping[str, str], file: Path | None) -> str:
-    name = variable(path)
-    set_by = next((given for given in environ if given.upper() == name), None)
-    if set_by:
-        return f"{set_by} ({path})"
-    return f"{path} in {file}" if file else f"{name} ({path})"
+def _group(path: str, described: Iterable[str]) -> str:
+    """Say of what a group of settings consists; its value is not shown, a secret could be in it."""
+    parts = [name for name in described if name.startswith(f"{path}.")]
+    return (
+        f"is a group of settings and not a single one; write {path}: {{{parts[0].removeprefix(f'{path}.')}: ...}}, "
+        f"or set {variable(parts[0])}; the group has {', '.join(parts)}"
+    )
 
 
-def _remedy(field: FieldInfo | None) -> str:
-    if field is None:
-        return "give its parts one by one"
+def _own_words(error: ErrorDetails) -> str:
+    """Say what is wrong; checks of our own have said it themselves."""
+    context = error.get("ctx", {})
+    if error["type"] == "value_error":
+        return str(context["error"])
+    kind = error["type"]
+    reason = _REASONS.get(kind) or next(
+        (words for start, words in _REASONS.items() if kind.startswith(f"{start}_")), None
+    )
+    return reason.format(**context) if reason else "has a form that does not fit"
+
+
+def _remedy(field: FieldInfo) -> str:
     example = field.examples[0] if field.examples else field.get_default()
     return f"give something like {shown(example)}" if isinstance(example, (str, int, float, tuple)) else "correct it"
 

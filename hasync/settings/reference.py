@@ -16,7 +16,7 @@ def reference() -> str:
         f"Each is a variable, a path in the YAML file that `{SETTINGS_FILE}` or `--settings` names,",
         f"or a file of the variable's name in the directory that `{SECRETS_DIR}` names.",
         "A variable wins over such a file, and that over YAML.",
-        f"An unknown `{PREFIX}` variable is an error, but `{OWN_SECRETS}…` is yours, for `env:` references.",
+        f"An unknown `{PREFIX}` variable or file is an error, but `{OWN_SECRETS}…` is yours, for `env:` references.",
         "",
         "| variable | path | default | meaning |",
         "|---|---|---|---|",

@@ -7,10 +7,18 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource, NestedSecretsSettingsSource, SecretsSettingsSource
+from pydantic_settings import EnvSettingsSource
 
 from hasync.settings.model import Settings
-from hasync.settings.problems import explain, refusal, unknown_problem, unknown_variables
+from hasync.settings.problems import (
+    Origins,
+    explain,
+    refusal,
+    settings_among,
+    unknown_files,
+    unknown_problem,
+    unknown_variables,
+)
 
 SETTINGS_FILE = "HASYNC_SETTINGS_FILE"
 SECRETS_DIR = "HASYNC_SECRETS_DIR"
@@ -34,13 +42,17 @@ def load(
     path = file or (Path(environ[SETTINGS_FILE]) if environ.get(SETTINGS_FILE) else None)
     unknown = unknown_variables(environ, {SETTINGS_FILE, SECRETS_DIR, *reserved})
     usable = {name: value for name, value in environ.items() if name not in unknown}
-    values = _merged({"member_id": hostname}, _from_file(path), _from_directory(environ), _Environment(usable)())
+    mounted = _mounted(environ)
+    files = settings_among(mounted)
+    values = _merged({"member_id": hostname}, _from_file(path), _from_directory(files), _Environment(usable)())
     problems = [unknown_problem(name) for name in sorted(unknown)]
+    problems += [unknown_problem(name, str(mounted[name])) for name in sorted(unknown_files(mounted))]
     settings = None
     try:
         settings = Settings(**values)
     except ValidationError as invalid:
-        problems += [line for error in invalid.errors() for line in explain(error, environ, path)]
+        origins = Origins(environ=environ, mounted={name.upper(): at for name, at in files.items()}, file=path)
+        problems += [line for error in invalid.errors() for line in explain(error, origins)]
     if settings is None or problems:  # raised here and not above: pydantic's own text shows values, secrets too
         raise refusal(problems)
     return settings
@@ -57,16 +69,25 @@ class _Environment(EnvSettingsSource):
         return {name.lower(): value for name, value in self._given.items() if value != ""}
 
 
-def _from_directory(environ: Mapping[str, str]) -> dict[str, Any]:
+def _mounted(environ: Mapping[str, str]) -> dict[str, Path]:
+    """Return the entries of the directory, by name."""
     directory = environ.get(SECRETS_DIR)
     if not directory:
         return {}
     if not Path(directory).is_dir():
         problem = f"{SECRETS_DIR}: {directory!r} is not a directory; mount it or unset the variable"
         raise refusal([problem])
-    return NestedSecretsSettingsSource(
-        SecretsSettingsSource(Settings), secrets_dir=directory, secrets_dir_missing="error"
-    )()
+    return {entry.name: entry for entry in Path(directory).iterdir()}
+
+
+def _from_directory(files: Mapping[str, Path]) -> dict[str, Any]:
+    try:
+        return _Environment({name: path.read_text(encoding="utf-8").strip() for name, path in files.items()})()
+    except OSError as error:
+        problem = f"{error.filename}: cannot be read: {error.strerror}; correct its rights, or take it away"
+        raise refusal([problem]) from error
+    except UnicodeDecodeError:
+        raise refusal([f"{SECRETS_DIR}: a file in it is not UTF-8; write settings as plain text"]) from None
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
