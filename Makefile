@@ -2,6 +2,8 @@
 # DB=mariadb (default: mysql) chooses the database of the demo.  ARGS="-k name" is passed to pytest.
 
 python := .venv/bin/python
+# Most tests wait for servers more than they compute.
+workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
@@ -17,7 +19,7 @@ demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=
 	@$(python) -m demo $(if $(DB),--db $(DB))
 
 test: setup ## All tests, against real servers that are started for them
-	@$(python) -m pytest $(ARGS)
+	@$(python) -m pytest -n $(workers) --dist loadfile $(ARGS)
 
 bench: setup ## Rows per second beside mysql-replication (ARGS=--quick: a short one)
 	@$(python) -m benchmarks $(ARGS)
