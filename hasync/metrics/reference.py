@@ -10,6 +10,17 @@ _VALUES = {
     "hasync_state": State,
 }
 
+_STATES = {
+    State.STARTING: "`starting`; `waiting`: for ZooKeeper, for a config, or standing back after trouble",
+    State.STANDBY: "`standby`; `unfit` (`hasync status` only): a standby that could not lead; `disabled`: by the config",
+    State.LEADER: "`leader`",
+    State.DEGRADED: "`leader`, while `degraded_long`: a retried step fails for longer than `retry.degraded_after_s`",
+    State.DRAINING: "not used in this release: a leader that hands over is a `leader` until its term has ended",
+    State.HALTED: "`halted`: until `hasync resume`",
+    State.PAUSED: "`paused`: until `hasync resume`",
+}
+"""The states, and what ``/status`` and ``hasync status`` call them."""
+
 
 def reference() -> str:
     """Return ``docs/metrics.md``."""
@@ -29,6 +40,9 @@ def reference() -> str:
         lines += [_row(family) for family in families]
     lines += ["", "## Label values", "", "| label | values |", "|---|---|"]
     lines += [f"| `{label}` | {', '.join(f'`{value}`' for value in values)} |" for label, values in _VALUES.items()]
+    lines += ["", "## States", "", "`hasync_state` groups the roles that `/status` and `hasync status` show:", ""]
+    lines += ["| `hasync_state` | role |", "|---|---|"]
+    lines += [f"| `{state}` | {roles} |" for state, roles in _STATES.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,7 @@ from hasync.metrics.stream import OTHER, TABLES_MAX
 from hasync.model.change import Column, Operation, RowChanges, Segment, Table
 from hasync.model.change import Kind as ColumnKind
 from hasync.model.position import Flavor, Position
+from hasync.term.report import STATES
 
 ROOT = Path(__file__).parents[2]
 UNITS = ("_seconds", "_bytes", "_rows", "_transactions")
@@ -300,6 +301,15 @@ def test_two_instances_in_one_process_do_not_mix() -> None:
     second.metrics.stream("orders")
     assert first.value("hasync_leader", stream="orders") == 1
     assert second.value("hasync_leader", stream="orders") == 0
+
+
+def test_reference_says_which_roles_a_state_stands_for() -> None:
+    """Who compares a dashboard with ``hasync status`` finds every role at its state, and every state."""
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", reference().split("|---|---|\n")[-1], re.MULTILINE))
+    assert set(rows) == set(State)
+    for role in ("starting", "waiting", "standby", "unfit", "disabled", "leader", "halted", "paused"):
+        state = State.STARTING if role == "starting" else STATES.get(role, State.STANDBY)
+        assert f"`{role}`" in rows[state]
 
 
 def test_reference_page_equals_code() -> None:
