@@ -1,4 +1,4 @@
-"""Compares every key in Redis with what MySQL demands. Pure: no server is asked here."""
+"""Compares every key in Redis with what the database demands. Pure: no server is asked here."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -82,6 +82,17 @@ def compare(demand: Demand, content: Content) -> list[Finding]:
     return findings
 
 
+def tally(demand: Demand, content: Content, source: str) -> str:
+    """Say in one line what the keys in Redis are, so that their number explains itself."""
+    beside = content.keys() - demand.keys
+    idle = sum(_is_counter(key) and content[key].number == 0 for key in beside)
+    there = len(content.keys() & demand.keys)
+    return (
+        f"{len(content)} keys in Redis: {there} of the {len(demand.keys)} that {source} demands,"
+        f" {idle} counters of users without orders left (0, they may stay), {len(beside) - idle} others"
+    )
+
+
 def total(findings: list[Finding], kind: Kind) -> int:
     """Sum the amounts of one kind."""
     return sum(finding.amount for finding in findings if finding.kind is kind)
@@ -101,9 +112,12 @@ def _encoded(counts: Mapping[str, int]) -> dict[bytes, int]:
 
 def _with_idle_counters(demand: Demand, content: Content) -> dict[bytes, int]:
     """Add the counters of users without orders, which must be 0: all their orders were cancelled or moved."""
-    prefix = orders_key("").encode()
-    idle = {key: 0 for key in content if key.startswith(prefix)}
+    idle = {key: 0 for key in content if _is_counter(key)}
     return idle | dict(demand.counters)
+
+
+def _is_counter(key: bytes) -> bool:
+    return key.startswith(orders_key("").encode())
 
 
 def _string(key: bytes, value: bytes, entry: Entry | None) -> Iterator[Finding]:
@@ -153,10 +167,9 @@ def _tally(key: bytes, counts: Mapping[bytes, int], entry: Entry | None) -> Iter
 
 
 def _unwanted(demand: Demand, content: Content) -> Iterator[Finding]:
-    counters = orders_key("").encode()
     for key in content.keys() - demand.keys:
-        if not key.startswith(counters):
-            why = "a committed change made it invalid" if key in demand.gone else "nothing in MySQL demands it"
+        if not _is_counter(key):
+            why = "a committed change made it invalid" if key in demand.gone else "nothing in the database demands it"
             yield Finding(kind=Kind.STALE, key=_name(key), what=f"should be gone: {why}")
 
 

@@ -102,7 +102,7 @@ class Stage:
     @contextmanager
     def _servers(self, screen: Screen) -> Iterator[Servers]:
         name = self._options.db
-        screen.show(Picture(elapsed_s=0.0, phase=f"starting {name}, redis, zookeeper", servers=()))
+        screen.show(Picture(elapsed_s=0.0, phase=f"starting {name}, redis, zookeeper", servers=(), source=name))
         with workdir() as directory:
             servers = Servers(database=name, directory=directory, logs=self._logs)
             with servers.running():

@@ -125,7 +125,7 @@ class Drill:
         found = content.read(self._redis, without=frozenset({self._state_key.encode()}))
         demand = audit.Demand.of(facts)
         findings = audit.compare(demand, found)
-        self.tell(f"audit: {len(found)} keys in Redis compared with {len(demand.keys)} that MySQL demands")
+        self.tell(f"audit: {audit.tally(demand, found, self._servers.source)}")
         self._report(findings)
         return Verdict(
             rows=facts.rows,
@@ -192,6 +192,7 @@ class Drill:
             elapsed_s=now_s,
             phase=self._phase,
             servers=self._servers.addresses,
+            source=self._servers.source,
             seats=seats,
             state=statekey.read(self._redis, self._state_key),
             tally=tally,

@@ -22,11 +22,16 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One moment. ``source_rows_per_s``: changed by the clients; ``sink_rows_per_s``: applied to Redis."""
+    """One moment.
+
+    ``source``: the database's name; ``source_rows_per_s``: changed by the clients;
+    ``sink_rows_per_s``: applied to Redis.
+    """
 
     elapsed_s: float
     phase: str
     servers: tuple[tuple[str, str], ...]
+    source: str
     seats: tuple[Seat, ...] = ()
     state: State | None = None
     tally: Tally = NOTHING

@@ -108,7 +108,7 @@ def describe(picture: Picture) -> str:
     seats = " ".join(f"{seat.member}={seat.status.state}" for seat in picture.seats) or "no instance yet"
     return (
         f"{picture.phase} | {seats} | {_epoch(picture)} lag {_lag(picture)}"
-        f" | mysql {picture.tally.rows} rows {picture.source_rows_per_s:.0f}/s"
+        f" | {picture.source} {picture.tally.rows} rows {picture.source_rows_per_s:.0f}/s"
         f" | redis {picture.sink_rows} rows {picture.sink_rows_per_s:.0f}/s"
     )
 
@@ -158,8 +158,8 @@ def _figures(picture: Picture) -> RenderableType:
     table.add_row(
         Text(_epoch(picture), style="bold"),
         Text(f"lag {_lag(picture)}", style="bold"),
-        Text(f"MySQL {picture.source_rows_per_s:,.0f} rows/s ({picture.tally.rows:,})"),
-        Text(f"Redis {picture.sink_rows_per_s:,.0f} rows/s ({picture.sink_rows:,})"),
+        Text(f"{picture.source} {picture.source_rows_per_s:,.0f} rows/s ({picture.tally.rows:,})"),
+        Text(f"redis {picture.sink_rows_per_s:,.0f} rows/s ({picture.sink_rows:,})"),
     )
     clients = f"clients: {picture.tally.transactions:,} transactions, {picture.tally.rolled_back:,} rolled back"
     return Group(table, Text(clients, style="dim"), Text())

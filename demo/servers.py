@@ -40,6 +40,11 @@ class Servers:
         )
 
     @property
+    def source(self) -> str:
+        """The database's name."""
+        return self._source.flavor
+
+    @property
     def addresses(self) -> tuple[tuple[str, str], ...]:
         """Names and addresses, for the screen."""
         return tuple((server.name, server.address) for server in self._all)

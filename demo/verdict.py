@@ -43,9 +43,9 @@ class Takeover:
 class Verdict:
     """The outcome of a run.
 
-    ``rows``: row changes that the workload committed in MySQL. ``lost``: keys, fields
+    ``rows``: row changes that the workload committed in the database. ``lost``: keys, fields
     and increments that Redis should have and has not. ``doubled``: increments too
-    many. ``stale``: keys and fields that hold another value than MySQL demands, or
+    many. ``stale``: keys and fields that hold another value than the database demands, or
     that should be gone. ``trouble``: what stopped the run before its end.
     """
 
@@ -62,12 +62,12 @@ class Verdict:
         if self.trouble:
             return self.trouble
         if self.lost or self.doubled or self.stale:
-            return "Redis differs from what MySQL demands"
+            return "Redis differs from what the database demands"
         return self.takeover.fault or ("" if self.rows else "the workload committed nothing")
 
     @property
     def passed(self) -> bool:
-        """Whether Redis is exactly what MySQL demands, after exactly one change of leader."""
+        """Whether Redis is exactly what the database demands, after exactly one change of leader."""
         return not self.reason
 
     def __str__(self) -> str:

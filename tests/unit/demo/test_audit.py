@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from demo.audit import CACHED, Demand, Finding, Kind, compare, total
+from demo.audit import CACHED, Demand, Finding, Kind, compare, tally, total
 from demo.content import Content, Entry
 from demo.ledger import Facts
 
@@ -48,6 +48,16 @@ def test_right_content_has_no_finding() -> None:
 def test_counter_back_at_zero_may_stay_or_be_absent() -> None:
     """A user whose orders were all cancelled has the counter 0; increments that cancel out leave none."""
     assert audit(right() | {b"stats:orders:4": Entry(value=b"0")}) == []
+
+
+def test_line_of_the_audit_accounts_for_every_key() -> None:
+    """More keys than the database demands look wrong unless the line says what they are."""
+    content = right() | {b"stats:orders:4": Entry(value=b"0"), b"stats:orders:5": Entry(value=b"1")}
+    del content[b"user:1"]
+    assert tally(Demand.of(FACTS), content, "mariadb") == (
+        "8 keys in Redis: 6 of the 7 that mariadb demands,"
+        " 1 counters of users without orders left (0, they may stay), 1 others"
+    )
 
 
 def _without(key: bytes) -> Content:

@@ -20,7 +20,8 @@ def picture(elapsed_s: float, *seats: Seat) -> Picture:
     return Picture(
         elapsed_s=elapsed_s,
         phase="working",
-        servers=(("MySQL", "127.0.0.1:3306"),),
+        servers=(("mariadb", "127.0.0.1:3306"),),
+        source="mariadb",
         seats=seats,
         state=State(epoch=1, seq=17, reached=BinlogEnd(1, 4)),
         tally=Tally(transactions=30, rolled_back=2, rows=100),
@@ -38,7 +39,7 @@ def test_plain_screen_writes_one_line_a_second_and_every_event() -> None:
             screen.show(picture(elapsed_s, LEADER, STANDBY))
         screen.tell(2.15, "SIGKILL alpha")
     moment = (
-        "working | alpha=leader beta=standby | epoch 1 batch 17 lag 0.012s | mysql 100 rows 50/s | redis 90 rows 45/s"
+        "working | alpha=leader beta=standby | epoch 1 batch 17 lag 0.012s | mariadb 100 rows 50/s | redis 90 rows 45/s"
     )
     assert out.getvalue().splitlines() == [f"[  1.0s] {moment}", f"[  2.1s] {moment}", "[  2.1s] * SIGKILL alpha"]
 

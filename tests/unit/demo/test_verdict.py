@@ -20,7 +20,7 @@ def test_any_difference_fails(fault: str) -> None:
     assert not verdict.passed
     assert str(verdict).startswith("demo: FAIL rows=5 ")
     assert f" {fault}=1 " in str(verdict)
-    assert str(verdict).endswith(" takeover_ms=2143 epochs=1->2 reason: Redis differs from what MySQL demands")
+    assert str(verdict).endswith(" takeover_ms=2143 epochs=1->2 reason: Redis differs from what the database demands")
 
 
 @pytest.mark.parametrize(
