@@ -12,7 +12,7 @@ _VALUES = {
 
 _STATES = {
     State.STARTING: "`starting`; `waiting`: for ZooKeeper, for a config, or standing back after trouble",
-    State.STANDBY: "`standby`; `unfit` (`hasync status` only): a standby that could not lead; `disabled`: by the config",
+    State.STANDBY: "`standby`; `unfit` (`hasync status`): a standby that could not lead; `disabled`: by the config",
     State.LEADER: "`leader`",
     State.DEGRADED: "`leader`, while `degraded_long`: a retried step fails for longer than `retry.degraded_after_s`",
     State.DRAINING: "not used in this release: a leader that hands over is a `leader` until its term has ended",
