@@ -9,8 +9,9 @@ from hasync.cli.invocation import Invocation, existing, invocation
 from hasync.cli.messages import say, warn
 from hasync.cli.options import Format, OutputOption, StreamOption, YesOption
 from hasync.cli.output import emit, facts
-from hasync.cli.places import Stand, config_of, peek, resolve, stand
+from hasync.cli.places import Stand, config_of, peek, stand
 from hasync.cli.reset import Plan, execute, planned, require_idle
+from hasync.cli.targets import prove, understood, without_zone
 from hasync.cli.wording import NONE, UNKNOWN, moment, place
 from hasync.errors import HasyncError
 from hasync.model.names import Fault
@@ -97,7 +98,8 @@ def reset(
 
     Shows the plan, and does it only with --execute. The stream has to be idle ('hasync
     pause --wait'). The target is looked up on the source, so a position that does not
-    exist is refused. Forward, the changes in between never reach Redis; back, they are
+    exist is refused: a file or an offset that is not there, GTIDs that were never executed,
+    a time in the future. Forward, the changes in between never reach Redis; back, they are
     applied again. The move is a term of its own in 'hasync history'.
     """
     call = invocation(ctx)
@@ -110,11 +112,13 @@ def reset(
         to_datetime=to_datetime,
     )
     name = call.stream(stream)
+    if meaning := understood(start, now_s=call.clock.wall()):
+        say(f"{name}: to {meaning}")
     with call.connect() as cluster:
         ports = existing(cluster, name)
         config = config_of(ports)
         servers = call.servers(name, config)
-        plan = planned(ports, peek(servers), resolve(servers, start), config)
+        plan = planned(ports, peek(servers), prove(servers, start), config)
         if not do_execute:
             _show(plan, output, executed=False)
             say("nothing is changed; the same with --execute does it")
@@ -150,7 +154,8 @@ def target(
     try:
         return read(wishes[named[0]])
     except Fault as fault:
-        raise typer.BadParameter(str(fault), param_hint=named[0]) from None
+        told = without_zone(to_datetime or "") or f"{wishes[named[0]]}: {fault}"
+        raise typer.BadParameter(told, param_hint=named[0]) from None
 
 
 def _in_file(file: str | None, pos: int | None) -> dict[str, Any] | None:

@@ -119,6 +119,15 @@ def test_target_is_proven_on_the_source(deployment: Deployment) -> None:
         target = deployment.data("position", "reset", *words)["target"]
         assert target["gtid_set"] == deployment.database.gtid_set(), words
     assert deployment.data("position", "reset", "--to-datetime", "1000000000")["target"]["pos"] >= 4
+    executed = deployment.database.gtid_set()
+    mysql = ":" in executed
+    never = f"{executed.rpartition('-')[0]}-{10**9}"
+    strange = "11111111-2f0b-11f0-9d5e-0242ac110002:1-5" if mysql else "7-1-5"
+    for gtid_set in (never, strange):
+        refused = deployment.run("position", "reset", "--to-gtid", gtid_set)
+        assert refused.returncode == 1
+        assert "only" in refused.stderr
+        assert ("@@gtid_executed" if mysql else "@@gtid_current_pos") in refused.stderr
 
 
 def test_stream_that_never_ran_starts_where_it_was_reset_to(deployment: Deployment) -> None:

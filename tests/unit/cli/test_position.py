@@ -1,12 +1,13 @@
 """``hasync position``: three places side by side, and moving a stream by hand."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from hasync.errors import EndReason, PositionLost, SourceUnavailable
 from hasync.model.cluster import Intent, IntentKind
-from hasync.model.position import Start, StartKind
+from hasync.model.position import Flavor, Position, Start, StartKind
 from tests.unit.cli.stage import DOCUMENT, NOW, STREAM, Stage, acknowledged, place
 
 TARGET = ("--to-file", "binlog.000001", "--to-pos", "200")
@@ -120,7 +121,6 @@ def test_target_that_does_not_exist_is_refused(settled: Stage) -> None:
     [
         (("--to-earliest",), Start(kind=StartKind.EARLIEST)),
         (("--to-latest",), Start(kind=StartKind.LATEST)),
-        (("--to-gtid", "0-1-5"), Start(kind=StartKind.GTID, gtid_set="0-1-5")),
         (("--to-datetime", "2026-01-31T12:00:00Z"), Start(kind=StartKind.TIMESTAMP, timestamp=1769860800.0)),
         (("--to-datetime", "1769860800"), Start(kind=StartKind.TIMESTAMP, timestamp=1769860800.0)),
     ],
@@ -129,6 +129,68 @@ def test_every_kind_of_target_is_understood(settled: Stage, words: tuple[str, ..
     """The options say what a config's ``start`` can say."""
     assert settled.run("position", "reset", *words).exit_code == 0
     assert settled.source.opened == [start]
+
+
+UUID = "8a1f4c6e-2f0b-11f0-9d5e-0242ac110002"
+OTHER_UUID = "11111111-2f0b-11f0-9d5e-0242ac110002"
+
+
+def test_executed_gtid_set_is_a_target(settled: Stage) -> None:
+    """The source tells what it has first."""
+    settled.source.answer = replace(place(900), gtid_set=f"{UUID}:1-9")
+    assert settled.run("position", "reset", "--to-gtid", f"{UUID}:1-5").exit_code == 0
+    assert settled.source.opened[1] == Start(kind=StartKind.GTID, gtid_set=f"{UUID}:1-5")
+
+
+@pytest.mark.parametrize(
+    ("gtid_set", "told"),
+    [
+        (f"{UUID}:1-9999", f"the source has only {UUID}:1-9"),
+        (f"{UUID}:1-3,{OTHER_UUID}:1-5", f"the source has no transaction of {OTHER_UUID}"),
+        ("0-1-5", "is a GTID set of mariadb's, the source is mysql"),
+    ],
+)
+def test_gtid_set_that_was_never_executed_is_refused(settled: Stage, gtid_set: str, told: str) -> None:
+    """It would skip, unseen, what is made one day; the hint shows where to read the real one."""
+    settled.source.answer = replace(place(900), gtid_set=f"{UUID}:1-9")
+    answer = settled.run("position", "reset", "--to-gtid", gtid_set)
+    assert answer.exit_code == 1
+    assert told in answer.stderr
+    assert "SELECT @@gtid_executed" in answer.stderr
+
+
+def test_mariadb_has_its_own_gtids(settled: Stage) -> None:
+    """One position for each domain, and another variable to read it from."""
+    settled.source.answer = Position(
+        flavor=Flavor.MARIADB, server_uuid="mariadb-1", gtid_set="0-1-50", file="b.000001", pos=4
+    )
+    assert settled.run("position", "reset", "--to-gtid", "0-1-5").exit_code == 0
+    for gtid_set in ("0-1-51", "7-1-5", f"{UUID}:1-5"):
+        answer = settled.run("position", "reset", "--to-gtid", gtid_set)
+        assert answer.exit_code == 1
+        assert "SELECT @@gtid_current_pos" in answer.stderr
+
+
+def test_moment_in_the_future_is_refused(settled: Stage) -> None:
+    """Nobody has asked the source for it."""
+    answer = settled.run("position", "reset", "--to-datetime", "2030-01-01T00:00:00Z")
+    assert answer.exit_code == 1
+    assert "2030-01-01T00:00:00Z lies in the future, it is 2027-01-15T08:00:00Z" in answer.stderr
+    assert settled.source.opened == []
+
+
+def test_moment_is_told_as_it_was_understood(settled: Stage) -> None:
+    """Zones and Unix seconds are both shown in UTC."""
+    for text in ("2026-01-31T14:00:00+02:00", "1769860800"):
+        answer = settled.run("position", "reset", "--to-datetime", text)
+        assert "to the first transaction since 2026-01-31T12:00:00Z" in answer.stderr
+
+
+def test_moment_without_zone_is_refused_with_the_two_ways_to_write_it(settled: Stage) -> None:
+    """Local time or UTC: nobody guesses."""
+    answer = settled.run("position", "reset", "--to-datetime", "2026-01-31 12:00")
+    assert answer.exit_code == 2
+    assert "'2026-01-31 12:00' has no zone: write 2026-01-31T12:00:00Z if it is UTC" in answer.stderr
 
 
 @pytest.mark.parametrize(
