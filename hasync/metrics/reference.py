@@ -15,7 +15,7 @@ _STATES = {
     State.STANDBY: "`standby`; `unfit` (`hasync status`): a standby that could not lead; `disabled`: by the config",
     State.LEADER: "`leader`",
     State.DEGRADED: "`leader`, while `degraded_long`: a retried step fails for longer than `retry.degraded_after_s`",
-    State.DRAINING: "not used in this release: a leader that hands over is a `leader` until its term has ended",
+    State.DRAINING: "`draining`: a leader that applies what it has read before its term ends",
     State.HALTED: "`halted`: until `hasync resume`",
     State.PAUSED: "`paused`: until `hasync resume`",
 }

@@ -47,6 +47,9 @@ class TermObserver(StreamObserver, AcknowledgeObserver, Protocol):
     def began(self, epoch: int, claimed: SinkState) -> None:
         """The state is claimed; this instance leads."""
 
+    def draining(self, reason: EndReason) -> None:
+        """The term ends in order: what was read is still applied. Called from: any thread."""
+
     def ended(self, epoch: int, outcome: "Outcome") -> None:
         """The term is over."""
 
@@ -106,7 +109,9 @@ class Leading:
 
     def drain(self, reason: EndReason) -> None:
         """End the term in order: stop reading, apply what was read, acknowledge. Called from: any thread."""
-        self._drain_reason = self._drain_reason or reason
+        if self._drain_reason is None:
+            self._drain_reason = reason
+            self._observer.draining(reason)
         if self._pipeline is not None:
             self._pipeline.drain()
 

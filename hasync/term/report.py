@@ -32,6 +32,7 @@ OPEN_SOURCE = "open_source"
 
 STATES = {
     "leader": State.LEADER,
+    "draining": State.DRAINING,
     "halted": State.HALTED,
     "paused": State.PAUSED,
     "waiting": State.STARTING,
@@ -184,6 +185,10 @@ class StreamReport(RetryObserver):
         self._metrics.lead(epoch)
         self._metrics.enter(State.LEADER)
         self._now(role=Role("leader"), epoch=epoch, since=self._clock.wall(), state=claimed)
+
+    def draining(self, reason: EndReason) -> None:
+        self._now(role=Role("draining", reason.value))
+        self._metrics.enter(State.DRAINING)
 
     def ended(self, epoch: int, outcome: Outcome) -> None:
         orderly = outcome.reason in {EndReason.SHUTDOWN, EndReason.HANDOVER, EndReason.PAUSED, EndReason.CONFIG}

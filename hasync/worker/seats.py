@@ -21,7 +21,7 @@ DETAIL_MAX = 200
 RESERVED_S = 5.0
 """Part of the time for a shutdown that is kept for dropping what does not end, and for leaving ZooKeeper."""
 
-READY_STATES = frozenset({"leader", "standby", "paused", "disabled"})
+READY_STATES = frozenset({"leader", "draining", "standby", "paused", "disabled"})
 """Roles in which an instance can lead as soon as it is asked: a standby is ready, so that a rollout can finish."""
 
 
