@@ -268,8 +268,9 @@ def test_halted_stream_is_told_and_halts_again_when_it_is_resumed(deployment: De
         deployment.done("doctor", "--wait-leader", "60s")
         deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (1, 'ann')")
         deployment.wait_for_value(1, b"ann")
-        deployment.done("pause", "--wait")
         deployment.redis.command("DEL", f"hasync:{{{deployment.name}}}:state")
+        deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (2, 'bob')")
+        wait_until("it halts", lambda: deployment.status()["halt"] is not None, timeout_s=60)
         halted = deployment.run("resume", "--wait")
         assert halted.returncode == 1
         assert "halted again by a: state_missing" in halted.stderr
@@ -278,7 +279,7 @@ def test_halted_stream_is_told_and_halts_again_when_it_is_resumed(deployment: De
         looked = deployment.run("doctor")
         last = deployment.data("history")[0]
     assert last["ended"] == "halted"
-    assert last["message"].startswith("Redis has no state for this stream")
+    assert "is gone, this leader wrote" in last["message"]
     assert len(status["problems"]) == 1
     assert status["warnings"] == []
     assert looked.returncode == 1
