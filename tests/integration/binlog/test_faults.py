@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -272,10 +273,9 @@ def test_restored_server_of_the_same_name_is_recognised(pair: tuple[SqlServer, S
     if is_mysql(primary):  # its server_uuid is made anew for each data directory
         assert impostor != begin.server_uuid
     else:
-        try:
+        # Refused: as if its binlog had been reset and had grown again. Unless it happens to have the
+        # same transactions at the very same offset; then nothing may be missing.
+        with suppress(PositionLost):
             opened = other.open(replace(begin, server_uuid=impostor), Wanted("again"))
-        except PositionLost as lost:  # as if its binlog had been reset and had grown again: never by GTID then
-            assert "at another place" in lost.message
-        else:  # its binlog happens to have the same transactions at the very same offset
             assert (opened.gtid_set, ids(read_to_end(other, replica))) == (begin.gtid_set, [b"1"])
     other.close()
