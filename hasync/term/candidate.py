@@ -248,7 +248,7 @@ class Candidate:
 
     def _halt(self, leadership: Leadership, outcome: Outcome, error: Fatal) -> None:
         """Stop the stream for everybody: no instance can help, and each would fail the same way."""
-        last, view = outcome.last, self.watcher.view
+        last = outcome.last
         halt = Halt(
             code=error.code,
             reason=error.message,
@@ -256,7 +256,7 @@ class Candidate:
             member=leadership.member,
             epoch=outcome.epoch,
             position=last.position if last else None,
-            config_revision=view.compiled.revision if view.compiled else 0,
+            config_revision=outcome.config_revision,  # not today's: a newer config may be the remedy
             at=self._clock.wall(),
         )
         self._observer.halted(halt)

@@ -60,6 +60,7 @@ class Outcome:
 
     reason: EndReason
     epoch: int = 0
+    config_revision: int = 0
     message: str = ""
     error: Fatal | None = None
     last: SinkState | None = None
@@ -156,7 +157,14 @@ class Leading:
         return self._over(self._drain_reason or EndReason.HANDOVER)
 
     def _over(self, reason: EndReason, message: str = "", error: Fatal | None = None) -> Outcome:
-        return Outcome(reason=reason, epoch=self._epoch, message=message, error=error, last=self._last)
+        return Outcome(
+            reason=reason,
+            epoch=self._epoch,
+            config_revision=self._compiled.revision,
+            message=message,
+            error=error,
+            last=self._last,
+        )
 
     def _lost(self, lost: Regressed | StateMissing) -> Outcome:
         """Heal what Redis lost by a new term under the same lock; but only while nobody else can have been elected."""

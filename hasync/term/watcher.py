@@ -105,6 +105,7 @@ class Watcher:
         self._on_change = on_change
         self._view = StreamView()
         self._seen: ConfigRevision | None = None
+        self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
@@ -139,16 +140,20 @@ class Watcher:
             return False
 
     def look(self) -> bool:
-        """Read once; False when ZooKeeper did not answer, or not with what this release reads: the view stays."""
-        try:
-            view = self._read()
-        except CoordinationUnavailable:
-            return False
-        except HasyncError as refused:  # an ACL, or a payload of a newer release: said, and looked at again
-            self._complain(refused)
-            return False
-        changed = view != self._view
-        self._view = view
+        """Read once; False when ZooKeeper did not answer, or not with what this release reads: the view stays.
+
+        Called from: the watcher's thread, and the stream's once it has written a halt.
+        """
+        with self._lock:
+            try:
+                view = self._read()
+            except CoordinationUnavailable:
+                return False
+            except HasyncError as refused:  # an ACL, or a payload of a newer release: said, and looked at again
+                self._complain(refused)
+                return False
+            changed = view != self._view
+            self._view = view
         if changed:
             self._on_change(view)
         return True
