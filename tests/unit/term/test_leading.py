@@ -13,7 +13,6 @@ from tests.fakes.coordination import FakeMember
 from tests.fakes.sink import FakeSink
 from tests.unit.term.world import PRODUCT, Watching, World, at_end, compiled
 
-
 Trigger = Callable[[Leading, FakeMember], object]
 
 
