@@ -112,6 +112,7 @@ def test_expired_session_ends_the_term_and_another_one_leads(mysql_fleet: Fleet)
     mysql_fleet.apply(backends.config())
     mysql_fleet.start("a", "b")
     first = mysql_fleet.leader()
+    wait_until("the other one is next in the queue", lambda: len(mysql_fleet.coordination.election.contenders()) == 2)
     with Workload(backends.database) as workload:
         workload.wait_commits(50)
         expire(mysql_fleet)
