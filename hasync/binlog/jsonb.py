@@ -4,12 +4,17 @@ Format: a type byte, then the value; objects and arrays hold offsets relative to
 own start, two bytes wide ("small") or four ("large"). Spec: ``sql-common/json_binary.h``.
 """
 
+import re
 from base64 import b64encode
 from struct import Struct
+from typing import NamedTuple
 
 from hasync.binlog.numbers import decode_decimal, decode_double
 
 _SMALL_OBJECT, _LARGE_OBJECT, _SMALL_ARRAY, _LARGE_ARRAY = range(4)
+_OBJECTS = (_SMALL_OBJECT, _LARGE_OBJECT)
+_ARRAYS = (_SMALL_ARRAY, _LARGE_ARRAY)
+_LARGE = (_LARGE_OBJECT, _LARGE_ARRAY)
 _LITERAL = 4
 _INT16, _UINT16, _INT32, _UINT32, _INT64, _UINT64 = range(5, 11)
 _DOUBLE = 11
@@ -36,15 +41,16 @@ _OPAQUE_DATE = 10
 _OPAQUE_TIME = 11
 
 _ESCAPES = {
-    **{number: f"\\u{number:04x}" for number in range(0x20)},
-    0x08: "\\b",
-    0x09: "\\t",
-    0x0A: "\\n",
-    0x0C: "\\f",
-    0x0D: "\\r",
-    0x22: '\\"',
-    0x5C: "\\\\",
+    **{b"%c" % number: b"\\u%04x" % number for number in range(0x20)},
+    b"\b": b"\\b",
+    b"\t": b"\\t",
+    b"\n": b"\\n",
+    b"\f": b"\\f",
+    b"\r": b"\\r",
+    b'"': b'\\"',
+    b"\\": b"\\\\",
 }
+_ESCAPED = re.compile(rb'[\x00-\x1f"\\]')
 
 
 def decode_json(data: bytes, at: int, size: int, _arg: object) -> bytes:
@@ -52,55 +58,87 @@ def decode_json(data: bytes, at: int, size: int, _arg: object) -> bytes:
 
     Raises ValueError when the document is damaged.
     """
-    if not size:
-        return b"null"
-    printer = _Printer(data[at : at + size])
-    printer.value(data[at], 1, depth=1)
-    return b"".join(printer.out)
+    out: list[bytes] = []
+    print_value(stored_document(data[at : at + size]), out)
+    return b"".join(out)
 
 
-class _Printer:
-    """Walks one document and collects its text."""
+class Stored(NamedTuple):
+    """A value inside a document, not looked at yet: its type, where it is, and how deep (the document itself is 1)."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.out: list[bytes] = []
+    data: bytes
+    kind: int
+    at: int
+    depth: int
 
-    def value(self, kind: int, at: int, depth: int) -> None:
-        """Print the value of type ``kind`` at ``at``."""
-        if kind > _LARGE_ARRAY:
-            self.out.append(_scalar(self.data, kind, at))
-            return
-        if depth > _DEEPEST:
-            raise ValueError("JSON document is nested too deep")
-        is_object = kind in (_SMALL_OBJECT, _LARGE_OBJECT)
-        self.out.append(b"{" if is_object else b"[")
-        self._members(at, 4 if kind in (_LARGE_OBJECT, _LARGE_ARRAY) else 2, depth, is_object=is_object)
-        self.out.append(b"}" if is_object else b"]")
+    @property
+    def is_object(self) -> bool:
+        """Whether its members have keys."""
+        return self.kind in _OBJECTS
 
-    def _members(self, base: int, width: int, depth: int, *, is_object: bool) -> None:
-        """Print what is between the brackets: count and size, then keys if any, then entries."""
-        count = _number(self.data, base, width)
-        if _number(self.data, base + width, width) > len(self.data) - base:
-            raise ValueError("JSON container is cut short")
-        keys = base + 2 * width
-        entries = keys + (count * (width + 2) if is_object else 0)
-        for position in range(count):
-            if position:
-                self.out.append(b", ")
-            if is_object:
-                self.out.append(_key(self.data, base, keys + position * (width + 2), width) + b": ")
-            self._entry(base, entries + position * (width + 1), width, depth)
+    @property
+    def is_array(self) -> bool:
+        """Whether it is a list of values."""
+        return self.kind in _ARRAYS
 
-    def _entry(self, base: int, entry: int, width: int, depth: int) -> None:
-        kind = self.data[entry]
-        if kind in (_INLINE_LARGE if width == 4 else _INLINE):
-            self.value(kind, entry + 1, depth + 1)
-            return
-        offset = _number(self.data, entry + 1, width)
-        if offset < 2 * width:
-            raise ValueError("JSON offset points into its own header")
-        self.value(kind, base + offset, depth + 1)
+
+def stored_document(data: bytes, depth: int = 1) -> Stored:
+    """Return the value that a whole binary document is; an empty one is ``null``."""
+    return Stored(data, data[0], 1, depth) if data else Stored(b"\0", _LITERAL, 0, depth)
+
+
+def print_value(value: Stored, out: list[bytes]) -> None:
+    """Add the value's text to ``out``. Raises ValueError when it is damaged."""
+    data, kind, at, _ = value
+    if kind > _LARGE_ARRAY:
+        out.append(_scalar(data, kind, at))
+        return
+    is_object = kind in _OBJECTS
+    begin = len(out)
+    for key, inner in members(value):
+        out.append(b", ")
+        if is_object:
+            out.append(quoted(key) + b": ")
+        print_value(inner, out)
+    opening, closing = (b"{", b"}") if is_object else (b"[", b"]")
+    if len(out) == begin:
+        out.append(opening)
+    else:
+        out[begin] = opening  # in the place of the first comma
+    out.append(closing)
+
+
+def members(container: Stored) -> list[tuple[bytes, Stored]]:
+    """Return the members of an object, in MySQL's order, or the elements of an array, whose keys are empty.
+
+    Raises ValueError when the container is damaged.
+    """
+    data, kind, base, depth = container
+    if depth > _DEEPEST:
+        raise ValueError("JSON document is nested too deep")
+    width = 4 if kind in _LARGE else 2
+    count = _number(data, base, width)
+    if _number(data, base + width, width) > len(data) - base:
+        raise ValueError("JSON container is cut short")
+    keys = base + 2 * width
+    step = width + 2 if kind in _OBJECTS else 0
+    entries = keys + count * step
+    found = []
+    for position in range(count):
+        key = _key(data, base, keys + position * step, width) if step else b""
+        found.append((key, _member(container, entries + position * (width + 1), width)))
+    return found
+
+
+def _member(container: Stored, entry: int, width: int) -> Stored:
+    data, _, base, depth = container
+    kind = data[entry]
+    if kind in (_INLINE_LARGE if width == 4 else _INLINE):
+        return Stored(data, kind, entry + 1, depth + 1)
+    offset = _number(data, entry + 1, width)
+    if offset < 2 * width:
+        raise ValueError("JSON offset points into its own header")
+    return Stored(data, kind, base + offset, depth + 1)
 
 
 def _scalar(data: bytes, kind: int, at: int) -> bytes:
@@ -111,7 +149,7 @@ def _scalar(data: bytes, kind: int, at: int) -> bytes:
     if kind == _DOUBLE:
         return _double(data, at)
     if kind == _STRING:
-        return _quoted(_counted(data, at))
+        return quoted(_counted(data, at))
     if kind == _OPAQUE:
         return _opaque(data[at], _counted(data, at + 1))
     raise ValueError(f"JSON value has unknown type {kind}")
@@ -122,7 +160,7 @@ def _key(data: bytes, base: int, entry: int, width: int) -> bytes:
     length = _number(data, entry + width, 2)
     if offset + length > len(data):
         raise ValueError("JSON key is cut short")
-    return _quoted(data[offset : offset + length])
+    return data[offset : offset + length]
 
 
 def _number(data: bytes, at: int, width: int) -> int:
@@ -160,8 +198,11 @@ def _counted(data: bytes, at: int) -> bytes:
     return data[at : at + length]
 
 
-def _quoted(raw: bytes) -> bytes:
-    return b'"' + raw.decode().translate(_ESCAPES).encode() + b'"'
+def quoted(raw: bytes) -> bytes:
+    """Return a string's or key's text between quotation marks. UTF-8 passes as it is, as in text columns."""
+    if _ESCAPED.search(raw) is None:
+        return b'"%b"' % raw
+    return b'"%b"' % _ESCAPED.sub(lambda match: _ESCAPES[match[0]], raw)
 
 
 def _opaque(kind: int, raw: bytes) -> bytes:
