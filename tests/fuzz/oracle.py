@@ -1,0 +1,114 @@
+"""Whether what hasync made of packets may stand."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hasync.model.gtid import MariadbGtidSet, MysqlGtidSet
+from hasync.model.position import Position
+from tests.fuzz.corpus import Scene
+from tests.fuzz.reference import Verdict, verdict
+from tests.fuzz.target import Delivery, Setup, deliver
+from tests.fuzz.wire import FORMAT_DESCRIPTION, ROTATE, checked, kind_of, sealed
+
+_FILE_AND_PLACE = re.compile(r"\S+\.\d{6,}:\d+")
+_TYPE = re.compile(r"\b[A-Z0-9_]+_EVENT \(\d+\)|event type \d+|event of type \d+|table map|row image|rows? of |column ")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong: a ``kind`` to count by, and the particulars."""
+
+    kind: str
+    detail: str
+
+
+def judge(scene: Scene, packets: Sequence[bytes], setup: Setup) -> tuple[str, list[Finding]]:
+    """Read packets both ways; return how it went (``equal``, ``refused``, ``unjudged``) and what is wrong.
+
+    An error of hasync's own is always allowed here, if it says where. No error is only
+    allowed where our parser finds no contradiction either, and then rows and place must be the same.
+    """
+    wanted = verdict(scene, packets)
+    found = deliver(scene, packets, setup)
+    if found.error is not None:
+        return "refused", list(_named(found.error.message))
+    if wanted.fault is not None:
+        detail = f"packet {wanted.fault.packet}: {wanted.fault.detail}"
+        return "unnoticed", [Finding(f"unnoticed: {wanted.fault.kind}", detail)]
+    if wanted.unjudged:
+        return "unjudged", []
+    return "equal", _differences(scene, packets, setup, wanted, found)
+
+
+def _named(message: str) -> Sequence[Finding]:
+    if _FILE_AND_PLACE.search(message) and _TYPE.search(message):
+        return []
+    return [Finding("error that does not say where", message)]
+
+
+def _differences(
+    scene: Scene, packets: Sequence[bytes], setup: Setup, wanted: Verdict, found: Delivery
+) -> list[Finding]:
+    findings = []
+    ids = found.ids
+    whole = wanted.ids + wanted.pending
+    if len(ids) < len(wanted.ids) or ids != whole[: len(ids)]:
+        findings.append(Finding("rows differ", f"wanted {wanted.ids} (open: {wanted.pending}), got {ids}"))
+    assert found.position is not None
+    place = (found.position.file, found.position.pos)
+    if place != (wanted.file, wanted.pos):
+        findings.append(Finding("place differs", f"wanted {wanted.file}:{wanted.pos}, got {found.position}"))
+    if wanted.judged_gtids and str(_gtids(scene, wanted)) != found.position.gtid_set:
+        findings.append(Finding("GTIDs differ", f"wanted {_gtids(scene, wanted)}, got {found.position.gtid_set}"))
+    return findings or _resumed(scene, packets, setup, wanted, found)
+
+
+def _gtids(scene: Scene, wanted: Verdict) -> MysqlGtidSet | MariadbGtidSet:
+    known = scene.flavor.gtid_set(scene.start.gtid_set)
+    for origin, number in wanted.gtids:
+        known = known.add(f"{origin}:{number}" if isinstance(known, MysqlGtidSet) else f"{origin}-{number}")
+    return known
+
+
+def _resumed(
+    scene: Scene, packets: Sequence[bytes], setup: Setup, wanted: Verdict, found: Delivery
+) -> list[Finding]:
+    """Start again behind a segment in the middle: the rest must come, no more and no less."""
+    if len(found.segments) < 2:
+        return []
+    middle = len(found.segments) // 2
+    position = found.segments[middle - 1].position
+    rest = from_place(scene, packets, wanted.places, position)
+    again = deliver(scene, rest, setup, position)
+    if again.error is not None:
+        return [Finding("resume refused", f"at {position}: {again.error.message}")]
+    before = [number for segment in found.segments[:middle] for number in _ids(segment)]
+    if before + again.ids != found.ids:
+        return [Finding("resume differs", f"at {position}: {found.ids}, in two parts {before} + {again.ids}")]
+    return []
+
+
+def _ids(segment: object) -> list[int | None]:
+    return Delivery(segments=[segment]).ids  # type: ignore[list-item]
+
+
+def from_place(
+    scene: Scene, packets: Sequence[bytes], places: Sequence[tuple[str, int] | None], position: Position
+) -> list[bytes]:
+    """Return what a server sends that is asked for a dump from ``position``: a made-up head, then the rest."""
+    head = b""
+    file = scene.start.file
+    for number, ((packet, crc), place) in enumerate(zip(checked(packets, scene.checksum), places, strict=True)):
+        file = place[0] if place else file
+        if kind_of(packet) == FORMAT_DESCRIPTION:
+            head = _made_up(packet)
+        if file == position.file and place and place[1] >= position.pos:
+            rest = list(packets[number:])
+            return rest if kind_of(packet) == FORMAT_DESCRIPTION else [head, *rest]
+    return [head] if head else []
+
+
+def _made_up(packet: bytes) -> bytes:
+    """Return a FORMAT_DESCRIPTION as it is sent for a dump that begins further on: without a place."""
+    return sealed(packet[:14] + bytes(4) + packet[18:])

@@ -1,0 +1,127 @@
+"""hasync under the fuzzer. :func:`codec` is the one place that knows how its reader is made and fed."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hasync.binlog.layouts import Layouts
+from hasync.binlog.place import Seek
+from hasync.binlog.segments import Limits
+from hasync.binlog.transactions import Transactions
+from hasync.errors import HasyncError
+from hasync.model.change import Segment, Selection, Table
+from hasync.model.position import Position
+from tests.fuzz.corpus import SCHEMA, Scene
+from tests.fuzz.tables import Id
+
+
+class Codec(Protocol):
+    """What is fuzzed: events in, segments out."""
+
+    @property
+    def due(self) -> bool: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def position(self) -> Position: ...
+
+    def feed(self, packet: bytes) -> None: ...
+
+    def take(self) -> Segment: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A selection by numbers."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Wants the tables of the corpus's schema: the first column, and of the others one in ``every``."""
+
+    every: int = 1
+
+    def emptied(self, schema: str, table: str) -> None: ...
+
+    def select(self, table: Table) -> Selection | None:
+        """Select by schema."""
+        if table.schema != SCHEMA:
+            return None
+        columns = tuple(number for number in range(len(table.columns)) if not number or number % self.every == 0)
+        return Columns(columns, columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a case reads: how many rows a segment may have, which columns are wanted."""
+
+    max_rows: int = 1000
+    every: int = 1
+
+    @classmethod
+    def drawn(cls, dice: random.Random) -> "Setup":
+        return cls(max_rows=dice.choice((1, 2, 3, 7, 1000, 1000, 1000)), every=dice.choice((1, 1, 1, 2, 50)))
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What came out: the segments, where the reader stands, and the error that ended it."""
+
+    segments: list[Segment] = field(default_factory=list)
+    position: Position | None = None
+    error: HasyncError | None = None
+
+    @property
+    def ids(self) -> list[Id]:
+        return [number for segment in self.segments for number in ids_of(segment)]
+
+
+def ids_of(segment: Segment) -> Iterator[Id]:
+    """Yield the first column of each row, as the oracle's own parser tells it."""
+    for change in segment.changes:
+        first = change.table.columns[0] if change.table.columns else None
+        for row in change.after or change.before:
+            is_int = first is not None and first.kind == "integer" and row and row[0] is not None
+            yield int(row[0]) if is_int and row[0] is not None else None
+
+
+def codec(scene: Scene, start: Position, setup: Setup) -> Codec:
+    """Return a reader that begins at ``start``."""
+
+    def catalog(schema: str, table: str) -> Mapping[str, str]:
+        return scene.catalog.get(f"{schema}.{table}", {})
+
+    interest = Wanted(setup.every)
+    return Transactions(
+        start=start,
+        seek=Seek(),
+        layouts=Layouts(interest=interest, charsets=scene.charsets, flavor=scene.flavor, catalog=catalog),
+        limits=Limits(max_rows=setup.max_rows, max_bytes=1 << 22),
+        checksum=scene.checksum,
+    )
+
+
+def deliver(scene: Scene, packets: Sequence[bytes], setup: Setup, start: Position | None = None) -> Delivery:
+    """Feed packets and take what comes, as :meth:`hasync.binlog.source.BinlogSource.read` does.
+
+    Raises whatever is not an error of hasync's own: that is a finding.
+    """
+    found = Delivery()
+    subject = codec(scene, start or scene.start, setup)
+    try:
+        for packet in packets:
+            subject.feed(packet)
+            while subject.due:
+                found.segments.append(subject.take())
+        if subject.ready:
+            found.segments.append(subject.take())
+        found.position = subject.position
+    except HasyncError as error:
+        found.error = error
+    return found
