@@ -1,4 +1,4 @@
-"""The compiled core: packets, row events and row images in, values and commands out, without a Python object per column.
+"""The compiled core: packets, row events and row images in, values and commands out, with no Python object per column.
 
 Every module here is plain Python that Cython turns into an extension module next to it
 (``setup.py``). Where nothing could be compiled the same modules run as they are: with
