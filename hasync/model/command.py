@@ -61,6 +61,21 @@ ALLOWED: dict[bytes, Trait] = {
 }
 """Commands that a rule or handler may use: each acts on the one key that follows its name."""
 
+PACKABLE: dict[bytes, Trait] = ALLOWED | {b"MSET": Trait(Repeat.SAFE, least_arguments=2)}
+"""Commands of :class:`Packed`: MSET is hasync's own way to send many SETs, a handler would bypass key checks with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Commands as they go over the wire (RESP arrays of bulk strings), one behind the other.
+
+    ``verbs``: the commands' names, each once; ``commands``: how many there are.
+    """
+
+    verbs: tuple[bytes, ...]
+    commands: int
+    data: bytes
+
 
 def command(name: str | bytes, key: str | bytes, *arguments: str | bytes | float) -> Command:
     """Build a command from friendly arguments; text is UTF-8, numbers as Python prints them.
