@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hasync.model.change import Interest, Segment
-from hasync.model.command import Command
+from hasync.model.command import Command, Packed
 from hasync.model.position import Position, Start
 from hasync.model.state import SinkState
 
@@ -82,7 +82,7 @@ class Sink(Protocol):
         Safe to repeat after SinkUnavailable.
         """
 
-    def apply(self, commands: Sequence[Command], position: Position) -> SinkState:
+    def apply(self, commands: Sequence[Command | Packed], position: Position) -> SinkState:
         """Apply all commands and move the state to ``position``, atomically, exactly once.
 
         Safe to repeat after SinkUnavailable with the same arguments: the state tells

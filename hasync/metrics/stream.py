@@ -162,9 +162,9 @@ class StreamMetrics:
         if segment.timestamp:
             self._last_event.set(segment.timestamp)
         wanted = 0
-        for changes in segment.changes:
-            self._source_rows.inc((changes.table.schema, changes.table.name, changes.operation), changes.rows)
-            wanted += changes.rows
+        for tally in (tally for change in segment.changes for tally in change.tallies):
+            self._source_rows.inc((tally.table.schema, tally.table.name, tally.operation), tally.rows)
+            wanted += tally.rows
         self._skipped[Skip.NO_RULE].inc(max(0, segment.rows - wanted))
 
     def skipped(self, reason: Skip, rows: int) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from hasync.model.position import Position
+from hasync.model.program import Program, Rendered, Tally
 
 Value = bytes | None
 Row = tuple[Value, ...]
@@ -74,6 +75,10 @@ class Selection(Protocol):
     def after(self) -> tuple[int, ...]:
         """Columns of the after image (insert, update), ascending."""
 
+    @property
+    def program(self) -> Program | None:
+        """What to write, for a source that writes commands by itself; None: the rows are wanted as objects."""
+
 
 class Interest(Protocol):
     """Decides per table layout what is decoded. Called from: the reader thread."""
@@ -111,6 +116,15 @@ class RowChanges:
         """Number of rows changed."""
         return len(self.after) or len(self.before)
 
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """The same count as :class:`Rendered` gives it."""
+        return (Tally(self.table, self.operation, self.rows),)
+
+
+Change = RowChanges | Rendered
+"""Rows, or the commands that their selection's program made of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
@@ -125,7 +139,7 @@ class Segment:
     ``idle``: the source said that it has nothing more to send (a heartbeat).
     """
 
-    changes: tuple[RowChanges, ...]
+    changes: tuple[Change, ...]
     position: Position
     ends_transaction: bool
     transactions: int

@@ -1,10 +1,13 @@
 """Redis commands as values, and what hasync must know of each to apply it safely."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 Command = tuple[bytes, ...]
 """One command: upper-case name, key, further arguments; all bytes."""
+
+_LINE_END = b"\r\n"
 
 
 class Repeat(Enum):
@@ -75,6 +78,23 @@ class Packed:
     verbs: tuple[bytes, ...]
     commands: int
     data: bytes
+
+    def unpacked(self) -> Iterator[Command]:
+        """Give the commands one by one: for messages and checks, not for speed."""
+        at = 0
+        while at < len(self.data):
+            count, at = self._length(at)
+            arguments = []
+            for _ in range(count):
+                size, at = self._length(at)
+                arguments.append(self.data[at : at + size])
+                at += size + len(_LINE_END)
+            yield tuple(arguments)
+
+    def _length(self, at: int) -> tuple[int, int]:
+        """Read the number between a mark and the line end; return it and the offset behind them."""
+        end = self.data.index(_LINE_END, at)
+        return int(self.data[at + 1 : end]), end + len(_LINE_END)
 
 
 def command(name: str | bytes, key: str | bytes, *arguments: str | bytes | float) -> Command:

@@ -68,6 +68,8 @@ class MysqlGtidSet:
         if not _UUID.match(uuid) or not rest:
             raise ValueError(f"GTID set part {part!r} is not of the form uuid[:tag]:n[-m]")
         origin = uuid
+        if _TAG.match(rest[-1]):
+            raise ValueError(f"GTID set part {part!r} ends with a tag instead of a number")
         for token in rest:
             if _TAG.match(token):
                 origin = f"{uuid}:{token}"
@@ -92,12 +94,20 @@ class MysqlGtidSet:
         """Whether every transaction of ``other`` is in this set."""
         return all(_covers(self.origins.get(origin, ()), spans) for origin, spans in other.origins.items())
 
+    @property
+    def tagged(self) -> bool:
+        """Whether any origin has a tag."""
+        return any(":" in origin for origin in self.origins)
+
     def __str__(self) -> str:
-        """MySQL's notation, origins sorted, one part per ``uuid[:tag]``."""
-        return ",".join(
-            ":".join([origin, *(str(a) if a == b else f"{a}-{b}" for a, b in spans)])
-            for origin, spans in sorted(self.origins.items())
-        )
+        """As the server prints it, without its line breaks: sorted, one part per uuid, in it the tags in order."""
+        parts: dict[str, list[str]] = {}
+        for origin, spans in sorted(self.origins.items()):
+            uuid, _, tag = origin.partition(":")
+            tokens = parts.setdefault(uuid, [uuid])
+            tokens += [tag] * bool(tag)
+            tokens += [str(a) if a == b else f"{a}-{b}" for a, b in spans]
+        return ",".join(":".join(tokens) for tokens in parts.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ about 10 bytes per queued command, and a transaction must stay below Redis'
 thousand commands and some ten MB are what this is made for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import hiredis
@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from hasync.errors import HasyncError, SinkRefused, SinkUnavailable
-from hasync.model.command import Command
+from hasync.model.command import Command, Packed
 from hasync.ports import Clock
 from hasync.sinks.endpoint import RedisEndpoint, Wire
 from hasync.sinks.faults import mapped
@@ -79,7 +79,7 @@ class Exchange:
             self.close()
             raise self._not_primary(kind)
 
-    def ask(self, commands: Iterable[Command]) -> list[Reply]:
+    def ask(self, commands: Sequence[Command | Packed]) -> list[Reply]:
         """Send all commands in one buffer; return one reply for each, errors as values.
 
         Raises SinkUnavailable when not all replies came in time: the outcome is
@@ -89,10 +89,11 @@ class Exchange:
         if connection is None:
             raise SinkUnavailable(f"{self._endpoint.name}: not connected")
         deadline = self._clock.monotonic() + self._endpoint.timeout_s
-        packets = [_packed(command) for command in commands]
+        replies = sum(command.commands if isinstance(command, Packed) else 1 for command in commands)
+        packets = [command.data if isinstance(command, Packed) else _packed(command) for command in commands]
         try:
             connection.send_packed_command([b"".join(packets)], check_health=False)
-            return [self._reply(connection, deadline) for _ in packets]
+            return [self._reply(connection, deadline) for _ in range(replies)]
         except RedisError as error:
             self.close()
             raise self._broken(error) from error

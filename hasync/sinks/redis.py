@@ -21,7 +21,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from hasync.errors import EndReason, HasyncError, SinkRefused, SinkUnavailable, TermEnded
-from hasync.model.command import Command, Repeat
+from hasync.model.command import Command, Packed, Repeat
 from hasync.model.position import Position
 from hasync.model.state import SinkState, state_key
 from hasync.ports import Clock
@@ -113,7 +113,7 @@ class RedisSink:
             self._ask(((b"SET", self._claim_key, b"%d" % epoch, b"EX", _ANNOUNCED_S),))
         raise SinkUnavailable(f"{self._key} changed {_CLAIM_TRIES} times while it was claimed")
 
-    def apply(self, commands: Sequence[Command], position: Position) -> SinkState:
+    def apply(self, commands: Sequence[Command | Packed], position: Position) -> SinkState:
         """See :meth:`hasync.ports.Sink.apply`.
 
         A refused command (WRONGTYPE ...) raises SinkRefused. If the batch is
@@ -267,7 +267,7 @@ class RedisSink:
         return replies
 
     def _transact(
-        self, raw: bytes, commands: Sequence[Command] = (), batch: Batch | None = None
+        self, raw: bytes, commands: Sequence[Command | Packed] = (), batch: Batch | None = None
     ) -> tuple[list[Reply] | None, Reply]:
         """Run ``commands``, those of ``batch`` if given, and the new state as one transaction; watch again and read.
 
@@ -297,7 +297,7 @@ class RedisSink:
         first = next((index for index, reply in enumerate(queued) if isinstance(reply, RedisError)), None)
         if first is None:
             return self._answered(executed, "EXEC; nothing of the batch was applied")
-        if batch is None or not 0 < first <= len(batch.commands):
+        if batch is None or not 0 < first <= batch.replies:
             return self._answered(queued[first], f"a transaction on {self._key}; nothing was applied")
         error = self._answered(queued[first], "the batch")
         if isinstance(error, SinkUnavailable):

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from hasync.errors import Fatal
-from hasync.model.change import RowChanges, Segment
+from hasync.model.change import Change, Segment
 from hasync.model.position import Position
-from hasync.stream.plan import project
-from hasync.stream.writes import WriteSet
-
-__all__ = ["Batch", "BatchLimit", "WriteSet"]
+from hasync.stream.plan import Projection, project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +90,13 @@ class Batch:
         """Commit time of its last transaction, Unix seconds; 0 when unknown."""
         return max(segment.timestamp for segment in self.segments)
 
-    def changes(self) -> Iterator[RowChanges]:
-        """All selected row changes, in the binlog's order."""
+    def changes(self) -> Iterator[Change]:
+        """All selected row changes, and commands made of some, in the binlog's order."""
         for segment in self.segments:
             yield from segment.changes
 
-    def writes(self) -> WriteSet:
-        """Apply the rules that selected the rows. Raises HandlerFailed."""
+    def writes(self) -> Projection:
+        """Apply the rules that selected the rows, where the source has not done so. Raises HandlerFailed."""
         return project(self.changes())
 
 

@@ -10,6 +10,7 @@ from hasync.model.template import Image, Reference, Template
 from hasync.stream.handlers import Handler, Layout, needed_columns
 from hasync.stream.needs import NEW_SIDE, OLD_SIDE, Needs, key_templates, names, needs_of, value_templates
 from hasync.stream.plan import TablePlan, may_meet
+from hasync.stream.programs import Slots, program_of
 from hasync.stream.steps import (
     DeletedKey,
     DeleteStep,
@@ -72,11 +73,14 @@ class _Compiler:
     def plan(self, rules: Iterable[Rule]) -> TablePlan:
         """Return the plan of these rules, in order; :meth:`resolve` came first."""
         compiled = [(rule, self._step(rule)) for rule in rules]
+        by_row = may_meet([step for _, step in compiled])
+        slots = Slots(numbers=self._numbers, before=self._before, after=self._after)
         return TablePlan(
             before=self._before,
             after=self._after,
             steps={on: tuple(step for rule, step in compiled if on in rule.on) for on in Operation},
-            by_row=may_meet([step for _, step in compiled]),
+            by_row=by_row,
+            program=program_of([rule for rule, _ in compiled], slots, by_row=by_row),
         )
 
     def _step(self, rule: Rule) -> Step:

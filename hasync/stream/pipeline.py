@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hasync.model.command import Command
+from hasync.model.command import Command, Packed
 from hasync.model.position import Position, Start
 from hasync.model.state import SinkState
 from hasync.ports import ChangeSource, Clock, Sink, TermGuard
-from hasync.stream.batch import Batch, BatchLimit, WriteSet
+from hasync.stream.batch import Batch, BatchLimit
+from hasync.stream.plan import Projection
 from hasync.stream.queue import SegmentQueue
 from hasync.stream.reader import Reader, Retry, SourceObserver
 from hasync.stream.rules import Rules
@@ -36,7 +37,7 @@ class Applied:
 
     state: SinkState
     batch: Batch | None
-    writes: WriteSet | None
+    writes: Projection | None
     commands: int
     rendered_s: float
     duration_s: float
@@ -162,10 +163,10 @@ class Pipeline:
 
     def _write(
         self,
-        commands: list[Command],
+        commands: list[Command | Packed],
         position: Position,
         batch: Batch | None = None,
-        writes: WriteSet | None = None,
+        writes: Projection | None = None,
         rendered_s: float = 0.0,
     ) -> SinkState:
         began = self._clock.monotonic()
@@ -179,7 +180,7 @@ class Pipeline:
                 state=state,
                 batch=batch,
                 writes=writes,
-                commands=len(commands),
+                commands=sum(one.commands if isinstance(one, Packed) else 1 for one in commands),
                 rendered_s=rendered_s,
                 duration_s=duration_s,
             )

@@ -1,11 +1,14 @@
 """A table's rules, compiled for one layout: which columns to decode, and what to write."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from hasync.errors import Fatal
-from hasync.model.change import Operation, RowChanges
+from hasync.model.change import Change, Operation, RowChanges
+from hasync.model.command import Command, Packed
+from hasync.model.program import Program, Rendered
 from hasync.stream.steps import DeleteStep, HandlerStep, Step
 from hasync.stream.writes import WriteSet, keys_of
 
@@ -17,13 +20,15 @@ class TablePlan:
     ``before`` and ``after``: numbers of the needed columns, ascending. ``steps``: by
     operation, in document order. ``by_row``: rules may meet on one key, so all of them
     see a row before any sees the next, and the last write is the same however the
-    binlog cuts a statement into events.
+    binlog cuts a statement into events. ``program`` says the same to a source that can
+    write commands by itself; None when a handler needs the rows.
     """
 
     before: tuple[int, ...]
     after: tuple[int, ...]
     steps: dict[Operation, tuple[Step, ...]]
     by_row: bool
+    program: Program | None = None
 
     def apply(self, changes: RowChanges, writes: WriteSet) -> None:
         """Add to ``writes`` what the rules make of these rows. Raises HandlerFailed."""
@@ -83,12 +88,49 @@ def _may_meet(one: Step, other: Step) -> bool:
     return any(a.startswith(b) or b.startswith(a) for a in one.prefixes for b in other.prefixes)
 
 
-def project(changes: Iterable[RowChanges]) -> WriteSet:
-    """Return what the rules make of these changes, in order. Raises HandlerFailed."""
-    writes = WriteSet()
-    for change in changes:
-        plan = change.selection
-        if not isinstance(plan, TablePlan):
+class Projection:
+    """What the rules make of changes, in order: commands, and how many rows wrote nothing, by reason."""
+
+    __slots__ = ("_commands", "_skipped", "_writes")
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._commands: list[Command | Packed] = []
+        self._writes = WriteSet()
+        self._skipped: Counter[str] = Counter()
+
+    def add(self, change: Change) -> None:
+        """Take the next change in. Raises HandlerFailed; Fatal for rows that something else than rules selected."""
+        if isinstance(change, Rendered):
+            self._settle()
+            self._commands += change.commands
+            self._skipped.update(dict(change.skipped))
+            return
+        if not isinstance(change.selection, TablePlan):
             raise Fatal(f"rows of {change.table.path} were selected by something else than rules")
-        plan.apply(change, writes)
-    return writes
+        change.selection.apply(change, self._writes)
+
+    def _settle(self) -> None:
+        if len(self._writes) or self._writes.skipped:
+            self._commands += self._writes.commands()
+            self._skipped.update(self._writes.skipped)
+            self._writes = WriteSet()
+
+    def commands(self) -> list[Command | Packed]:
+        """Return all commands so far."""
+        self._settle()
+        return self._commands
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Rows that wrote nothing, by reason (``null_key``, ``reserved_key``)."""
+        self._settle()
+        return self._skipped
+
+
+def project(changes: Iterable[Change]) -> Projection:
+    """Return what the rules make of these changes, in order. Raises HandlerFailed."""
+    projection = Projection()
+    for change in changes:
+        projection.add(change)
+    return projection

@@ -23,6 +23,7 @@ def _samples(rule: Rule) -> Iterator[Command]:
     yield (b"UNLINK", key)
     if rule.set_ is not None:
         yield (b"SET", key, b"")
+        yield (b"MSET", key, b"")
     if rule.hash_ is not None:
         yield (b"HSET", key, b"field", b"")
         yield (b"HDEL", key, b"field")

@@ -246,8 +246,8 @@ class StreamReport(RetryObserver):
             self._now(state=applied.state)
             return
         rows: Counter[TableOperation] = Counter()
-        for changes in applied.batch.changes():
-            rows[changes.table.schema, changes.table.name, changes.operation.value] += changes.rows
+        for tally in (tally for change in applied.batch.changes() for tally in change.tallies):
+            rows[tally.table.schema, tally.table.name, tally.operation.value] += tally.rows
         self._metrics.stage_s[Stage.TRANSFORM].observe(applied.rendered_s)
         self._metrics.stage_s[Stage.WRITE].observe(applied.duration_s)
         for reason, count in (applied.writes.skipped if applied.writes else Counter()).items():

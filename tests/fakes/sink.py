@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from hasync.errors import EndReason, Regressed, SinkRefused, SinkUnavailable, StateMissing, TermEnded
-from hasync.model.command import ALLOWED, Command, Repeat
+from hasync.model.command import ALLOWED, Command, Packed, Repeat
 from hasync.model.position import Position
 from hasync.model.state import SinkState
 
@@ -281,21 +281,22 @@ class FakeSink:
             if self.store.write(version, (), claim) is not None:
                 return self._begin_term(claim)
 
-    def apply(self, commands: Sequence[Command], position: Position) -> SinkState:
+    def apply(self, commands: Sequence[Command | Packed], position: Position) -> SinkState:
         """See the port, and RedisSink.apply for what a refusal leaves behind."""
         if self._written is None:
             raise TermEnded(EndReason.LOCAL_FAULT, "fake: never claimed")
-        repeats = {ALLOWED[command[0]].repeat for command in commands}
-        if self._watched is None and self._settled(tuple(commands), position, repeats):
+        singles = [single for command in commands for single in _singles(command)]
+        repeats = {ALLOWED[command[0]].repeat for command in singles}
+        if self._watched is None and self._settled(tuple(singles), position, repeats):
             return self._written
         if Repeat.ONCE in repeats:
-            self._check_types(commands)
+            self._check_types(singles)
         redo = Repeat.REPEATABLE in repeats and Repeat.ONCE not in repeats
         attempt = self._next(position, self._begin if redo else None)
-        errors = self._send(attempt, tuple(commands))
+        errors = self._send(attempt, tuple(singles))
         for index, error in enumerate(errors):
             if error:
-                self._refuse(commands[index], error, position, redo=redo)
+                self._refuse(singles[index], error, position, redo=redo)
         self._begin = position
         return attempt
 
@@ -394,3 +395,12 @@ def _same(one: SinkState | None, other: SinkState | None) -> bool:
 
 def _same_place(one: Position | None, other: Position) -> bool:
     return one is not None and one.same_place(other)
+
+
+def _singles(command: Command | Packed) -> Iterator[Command]:
+    """Give packed commands one by one, and MSET as the SETs that it stands for."""
+    for one in command.unpacked() if isinstance(command, Packed) else (command,):
+        if one[0] == b"MSET":
+            yield from ((b"SET", key, value) for key, value in zip(one[1::2], one[2::2], strict=True))
+        else:
+            yield one

@@ -22,6 +22,7 @@ def test_every_kind_of_command_and_key_of_the_rules_is_tried() -> None:
     assert sample_commands(parse(CONFIG)) == (
         (b"UNLINK", b"account:0"),
         (b"SET", b"account:0", b""),
+        (b"MSET", b"account:0", b""),
         (b"UNLINK", b"user:0"),
         (b"UNLINK", b"user:name:0"),
         (b"UNLINK", b"product:0"),
