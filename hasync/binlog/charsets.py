@@ -5,6 +5,7 @@ set is asked of the server, since MariaDB numbers many of its own.
 """
 
 import codecs
+import struct
 import zlib
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ BINARY = "binary"
 
 _AS_IS = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii", BINARY})
 
-_WIDE = {"ucs2": "utf_16_be", "utf16": "utf_16_be", "utf16le": "utf_16_le", "utf32": "utf_32_be"}
+_WIDE = {"utf16": "utf_16_be", "utf16le": "utf_16_le", "utf32": "utf_32_be"}
 
 _NATIONAL = frozenset({"swe7"})
 """Seven-bit sets with letters in the place of ASCII's brackets."""
@@ -43,10 +44,17 @@ def transcoder(charset: str) -> Transcoder | None:
     if charset in _WIDE:
         decode = codecs.lookup(_WIDE[charset]).decode
         return Transcoder(charset, ascii_safe=False, decode=lambda raw: decode(raw, "strict")[0])
+    if charset == "ucs2":
+        return Transcoder(charset, ascii_safe=False, decode=_two_by_two)
     page = code_page(charset)
     if page is None:
         raise LookupError(charset)
     return Transcoder(charset, ascii_safe=charset not in _NATIONAL, decode=page)
+
+
+def _two_by_two(raw: bytes) -> str:
+    """Read ucs2, in which the halves of a surrogate pair are two characters, each printed by itself."""
+    return "".join(map(chr, struct.unpack(f">{len(raw) // 2}H", raw)))
 
 
 def decode_text(data: bytes, at: int, size: int, arg: Transcoder) -> bytes:
@@ -54,7 +62,7 @@ def decode_text(data: bytes, at: int, size: int, arg: Transcoder) -> bytes:
     raw = data[at : at + size]
     if arg.ascii_safe and raw.isascii():
         return raw
-    return arg.decode(raw).encode()
+    return arg.decode(raw).encode("utf-8", "surrogatepass")
 
 
 def decode_compressed(data: bytes, at: int, size: int, arg: Transcoder | None) -> bytes:

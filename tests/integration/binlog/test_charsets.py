@@ -63,9 +63,9 @@ def characters(server: SqlServer, schema: str, charset: str, source: BinlogSourc
         cursor.execute(f"CREATE TABLE c ({columns}) ENGINE = MyISAM")
         cursor.execute(f"INSERT INTO c SELECT b, {text} FROM sequences WHERE {valid}")
         read = {row.after[0]: row.after[1] for row in changes_of(read_to_end(source, server))}
-        cursor.execute("SELECT b, CAST(CONVERT(v USING utf8mb4) AS BINARY) FROM c ORDER BY b")
-        printed = cursor.fetchall()
-    return [(read[raw] or b"", text) for raw, text in printed]
+    with server.connect(database=schema, conv={}, use_unicode=False) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT b, v FROM c ORDER BY b")
+        return [(read[raw] or b"", text) for raw, text in cursor.fetchall()]
 
 
 @pytest.mark.parametrize("charset", LONGEST)
