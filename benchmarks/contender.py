@@ -8,13 +8,22 @@ from importlib import import_module
 
 from benchmarks.task import Answer, Task
 
-CONTENDERS = {"hasync": "benchmarks.road", "mysql-replication": "benchmarks.library"}
-"""Names and the modules whose ``run`` does the work; only the one that runs is imported."""
+OURS, GO, LIBRARY, READ_LIMIT, WRITE_LIMIT = "hasync", "go", "mysql-replication", "mysqlbinlog", "redis-cli"
+CONTENDERS = (OURS, GO, LIBRARY, READ_LIMIT, WRITE_LIMIT)
+
+FUNCTIONS = {
+    OURS: "benchmarks.road:run",
+    LIBRARY: "benchmarks.library:run",
+    READ_LIMIT: "benchmarks.limits:read",
+    WRITE_LIMIT: "benchmarks.limits:write",
+}
+"""Those in Python; the module of the one that runs is imported, and no other."""
 
 
 def main(name: str, task: Task) -> Answer:
     """Run one contender."""
-    answer: Answer = import_module(CONTENDERS[name]).run(task)
+    module, _, function = FUNCTIONS[name].partition(":")
+    answer: Answer = getattr(import_module(module), function)(task)
     return answer
 
 

@@ -1,77 +1,72 @@
-"""The contenders in turns over the same binlog, each run followed by an audit of all keys."""
+"""The contenders in turns over the same binlog, each run followed by an audit of all rows."""
 
-import sys
-from pathlib import Path
-from subprocess import TimeoutExpired
+from collections.abc import Sequence
+from dataclasses import replace
 
-from benchmarks.contender import CONTENDERS
-from benchmarks.results import Result
-from benchmarks.task import Answer, Task, Void
-from benchmarks.workload import Workload, audit, fill
-from hasync.model.state import state_key
-from testbed import MySql, Process, Redis
-
-RUN_WITHIN_S = 120.0
-_ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.arena import STATE_KEY, Arena
+from benchmarks.audit import audit, set_out
+from benchmarks.contender import LIBRARY, OURS, READ_LIMIT
+from benchmarks.filling import CHUNK_ROWS, Chunk, chunks, fill
+from benchmarks.results import Large, Result
+from benchmarks.task import Answer, Task
+from benchmarks.workload import LARGE, Plan, Workload
 
 
 class Contest:
-    """Runs one workload after the other. ``log``: where the contenders' output goes."""
+    """Runs one workload after the other, with the contenders of these names."""
 
-    def __init__(self, *, source: MySql, cache: Redis, log: Path) -> None:
-        self._source = source
-        self._cache = cache
-        self._log = log
+    def __init__(self, arena: Arena, contenders: Sequence[str]) -> None:
+        self._arena = arena
+        self._contenders = contenders
 
-    def hold(self, workload: Workload, *, counted: int) -> Result:
-        """Fill the binlog and let all contenders apply it, once to warm up and ``counted`` times. Raises Void."""
-        task = self._task(*fill(self._source, workload))
-        print(f"{workload.name}: {workload.rows} rows, {workload.event_rows} per transaction", flush=True)
-        runs: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-        for turn in range(counted + 1):
+    def hold(self, workload: Workload, plan: Plan) -> Result:
+        """Fill the binlog and let all contenders apply it: some runs to warm up, some that count. Raises Void."""
+        size = plan.sizes[workload.name]
+        print(f"{workload.name}: {size.rows} rows, {workload.event_rows} per transaction", flush=True)
+        file, end_pos = fill(self._arena.source, workload, size.rows)
+        task = self._arena.task(workload, file=file, end_pos=end_pos, rows=size.rows)
+        expected = list(chunks(self._arena.source, workload))
+        self._arena.stream.write_bytes(b"".join(chunk.commands for chunk in expected))
+        result = Result(workload=workload.name, rows=size.rows, runs={name: [] for name in self._contenders})
+        for turn in range(plan.warm_ups + plan.counted):
             for name in self._order(turn):
-                rate = self._run(name, task, workload)
-                print(f"  {name:<18}{rate:>9,.0f} rows/s{'' if turn else '  (warm-up)'}", flush=True)
-                if turn:
-                    runs[name].append(rate)
-        return Result(workload=workload.name, rows=workload.rows, runs=runs)
+                asked = replace(task, rows=size.slow_rows) if name == LIBRARY else task
+                answer = self._run(name, asked, workload, expected)
+                self._note(result, name, answer, counts=turn >= plan.warm_ups)
+        return result
+
+    def hold_large(self, rows: int) -> Large:
+        """Let hasync apply one transaction of that many rows. Raises Void."""
+        print(f"large: {rows} rows in one transaction", flush=True)
+        source, cache = self._arena.source, self._arena.cache
+        file, end_pos = fill(source, LARGE, rows)
+        cache.command("FLUSHALL")
+        answer = self._arena.run(OURS, self._arena.task(LARGE, file=file, end_pos=end_pos, rows=rows))
+        print(f"  {OURS:<18}{answer.rows_per_s:>9,.0f} rows/s, {answer.peak_rss_mb:.0f} MB", flush=True)
+        audit(cache, chunks(source, LARGE), keys_left=LARGE.keys_left, state_key=STATE_KEY)
+        return Large(rows=rows, rows_per_s=answer.rows_per_s, peak_rss_mb=answer.peak_rss_mb)
 
     @staticmethod
-    def _order(turn: int) -> list[str]:
+    def _note(result: Result, name: str, answer: Answer, *, counts: bool) -> None:
+        print(f"  {name:<18}{answer.rows_per_s:>9,.0f} rows/s{'' if counts else '  (warm-up)'}", flush=True)
+        if counts:
+            result.runs[name].append(answer.rows_per_s)
+            result.peaks_rss_mb[name] = max(answer.peak_rss_mb, result.peaks_rss_mb.get(name, 0.0))
+
+    def _order(self, turn: int) -> list[str]:
         """Return the contenders; every other turn backwards, so that none always comes after the same one."""
-        return list(CONTENDERS) if turn % 2 else list(reversed(CONTENDERS))
+        return list(reversed(self._contenders)) if turn % 2 else list(self._contenders)
 
-    def _task(self, file: str, end_pos: int) -> Task:
-        return Task(
-            host=self._source.host,
-            source_port=self._source.port,
-            source_user=self._source.reader_user,
-            source_password=self._source.reader_password,
-            redis_port=self._cache.port,
-            file=file,
-            end_pos=end_pos,
-        )
+    def _run(self, name: str, task: Task, workload: Workload, expected: Sequence[Chunk]) -> Answer:
+        if name == READ_LIMIT:
+            return self._arena.run(name, task)
+        begun = _first(expected, task.rows)
+        set_out(self._arena.cache, begun)
+        answer = self._arena.run(name, task)
+        audit(self._arena.cache, begun, keys_left=workload.keys_left, state_key=STATE_KEY)
+        return answer
 
-    def _run(self, name: str, task: Task, workload: Workload) -> float:
-        with self._cache.client() as client:
-            client.flushall()
-            answer = self._answer(name, task)
-            if answer.rows != workload.rows:
-                raise Void(f"{name} counts {answer.rows} rows of {workload.rows}")
-            audit(self._source, client, state_key=state_key("bench"))
-        return answer.rows / answer.seconds
 
-    def _answer(self, name: str, task: Task) -> Answer:
-        self._log.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "benchmarks.contender", name, task.to_json()]
-        process = Process(command, log=self._log, directory=_ROOT)
-        try:
-            process.start()
-            failed = process.wait(RUN_WITHIN_S)
-        except TimeoutExpired:
-            raise Void(f"{name} did not reach the binlog's end within {RUN_WITHIN_S:g} s:\n{process.tail()}") from None
-        finally:
-            process.kill()
-        if failed:
-            raise Void(f"{name} failed:\n{process.tail()}")
-        return Answer.from_json(process.tail(1))
+def _first(expected: Sequence[Chunk], rows: int) -> Sequence[Chunk]:
+    """Return the chunks of the first rows."""
+    return expected[: rows // CHUNK_ROWS]

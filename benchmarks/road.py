@@ -4,6 +4,7 @@ Left out is what costs no row: election, epoch counter and acknowledgements in Z
 The fence is there (state key, WATCH, MULTI/EXEC), and so are metrics and status.
 """
 
+import sys
 import threading
 import time
 from io import BytesIO
@@ -11,7 +12,8 @@ from io import BytesIO
 import orjson
 from prometheus_client import CollectorRegistry
 
-from benchmarks.task import KEY_PREFIX, SCHEMA, TABLE, Answer, Task
+from benchmarks.task import SCHEMA, Answer, Task, peak_rss_mb
+from benchmarks.workload import ALL
 from hasync.clock import SystemClock
 from hasync.logs import open_log
 from hasync.metrics import Metrics
@@ -27,6 +29,8 @@ from hasync.worker.adapters import StreamAdapters, secrets_from
 
 STREAM = "bench"
 EPOCH = 1
+NEVER = (sys.maxsize, 0, 0)
+"""The place of no position."""
 
 
 class Unchallenged:
@@ -62,10 +66,10 @@ def compiled(task: Task) -> Compiled:
             "hosts": [f"{task.host}:{task.source_port}"],
             "user": task.source_user,
             "password": "env:SOURCE_PASSWORD",
-            "start": {"file": task.file, "pos": 4},
+            "start": {"file": task.file, "pos": task.start_pos},
         },
         "redis": {"url": f"redis://{task.host}:{task.redis_port}/0"},
-        "tables": {f"{SCHEMA}.{TABLE}": [{"set": {"key": KEY_PREFIX + "{uid}", "value": "{balance}"}}]},
+        "tables": {f"{SCHEMA}.{task.table}": [ALL[task.workload].rule]},
     }
     config = parse(orjson.dumps(document))
     return Compiled(revision=1, config=config, rules=Rules(config))
@@ -76,7 +80,7 @@ def reporting(task: Task, clock: SystemClock) -> Finish:
     log = open_log(level="info", as_json=True, out=BytesIO(), clock=clock, member="bench")
     finish = Finish(stream=STREAM, process=Metrics(CollectorRegistry(), clock), log=log, clock=clock)
     end = Position(flavor=Flavor.MYSQL, server_uuid="", file=task.file, pos=task.end_pos)
-    finish.end = end.order()
+    finish.end = end.order() if task.end_pos else NEVER
     return finish
 
 
@@ -94,7 +98,7 @@ def adapters_of(task: Task, clock: SystemClock, report: StreamReport) -> StreamA
 
 
 def run(task: Task) -> Answer:
-    """Claim the state, apply the whole file, and drain."""
+    """Claim the state, apply the whole file, and drain; without an end, apply until killed."""
     clock = SystemClock()
     finish, plan = reporting(task, clock), compiled(task)
     adapters = adapters_of(task, clock, finish)
@@ -116,4 +120,4 @@ def run(task: Task) -> Answer:
     claimed = sink.claim(EPOCH, sink.peek())
     pipeline.run(plan.config.source.start, claimed)
     sink.close()
-    return Answer(rows=finish.standing_now.rows_applied, seconds=finish.ended_at - began)
+    return Answer(rows=finish.standing_now.rows_applied, seconds=finish.ended_at - began, peak_rss_mb=peak_rss_mb())

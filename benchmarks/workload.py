@@ -1,85 +1,185 @@
-"""The two workloads, written into MySQL's binlog, and the audit of what a contender made of them."""
+"""The workloads: which rows go into the binlog, what a rule makes of each, and what Redis must hold afterwards.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from benchmarks.task import KEY_PREFIX, SCHEMA, TABLE, Void
-from testbed import MySql
-
-if TYPE_CHECKING:
-    import redis
-
-ASKED_KEYS = 5000
-EVENT_ROWS_MAX = 10
-"""The most rows one statement can insert: the rows of the table ``digit``."""
-
-_TABLES = f"""
-CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-USE {SCHEMA};
-CREATE TABLE {TABLE} (
-  uid         INT NOT NULL PRIMARY KEY,
-  username    VARCHAR(50),
-  balance     INT,
-  update_time DATETIME
-);
-CREATE TABLE digit (n INT NOT NULL PRIMARY KEY);
-INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)
+What Redis must hold is written as SQL, so that MySQL itself says what each row's key and value are.
 """
 
-_FILL = f"""
-CREATE PROCEDURE {SCHEMA}.fill(total INT, event_rows INT)
-BEGIN
-  DECLARE first INT DEFAULT 0;
-  WHILE first < total DO
-    INSERT INTO {SCHEMA}.{TABLE}
-      SELECT first + n, CONCAT('user', first + n), (first + n) * 7919 MOD 1000003,
-             TIMESTAMP '2025-01-01 00:00:00' + INTERVAL first SECOND
-      FROM {SCHEMA}.digit WHERE n < event_rows;
-    SET first = first + event_rows;
-  END WHILE;
-END
-"""
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Words = tuple[str, ...]
+"""A Redis command; each word is an SQL expression over the table's columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """``rows`` new rows, ``event_rows`` of them in each transaction, which is one INSERT and one rows event."""
+    """One table, one rule. The first column is the primary key and counts the rows from 0 in the binlog's order.
+
+    Args:
+        values: what row number ``i`` is inserted with, one SQL expression per column.
+        event_rows: rows of each transaction, which is one INSERT and one rows event.
+        rule: as in the ``tables`` of a stream's config.
+        commands: the row's effect as plain Redis commands.
+        question: what the audit asks Redis for the row; ``reply``: what Redis must answer, words or a number.
+        before: commands that must have run for the row before a contender starts.
+        keys_left: keys that a row leaves in Redis.
+    """
 
     name: str
-    rows: int
+    table: str
+    columns: str
+    values: str
     event_rows: int
+    rule: Mapping[str, Any]
+    commands: tuple[Words, ...]
+    question: Words
+    reply: Words | int
+    before: tuple[Words, ...] = ()
+    keys_left: int = 1
+
+    @property
+    def row_number(self) -> str:
+        """The column that counts the rows."""
+        return self.columns.split()[0]
 
 
-FULL = (Workload(name="bulk", rows=200_000, event_rows=10), Workload(name="one_row", rows=50_000, event_rows=1))
-QUICK = (Workload(name="bulk", rows=60_000, event_rows=10), Workload(name="one_row", rows=20_000, event_rows=1))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many rows of a workload: all, and the first ones, for contenders that would take minutes."""
+
+    rows: int
+    slow_rows: int
 
 
-def prepare(source: MySql) -> None:
-    """Make the table and the procedure that fills it."""
-    source.script(_TABLES)
-    source.sql(_FILL)
+def _word(text: str) -> str:
+    return f"'{text}'"
 
 
-def fill(source: MySql, workload: Workload) -> tuple[str, int]:
-    """Write the workload, and nothing else, into a new binlog file; return the file and its end."""
-    source.sql(f"TRUNCATE TABLE {SCHEMA}.{TABLE}")
-    source.sql("FLUSH BINARY LOGS")
-    source.sql(f"CALL {SCHEMA}.fill(%s, %s)", (workload.rows, workload.event_rows))
-    return source.binlog_position()
+def _set(key: str, value: str) -> dict[str, Any]:
+    return {"commands": ((_word("SET"), key, value),), "question": (_word("GET"), key), "reply": (value,)}
 
 
-def audit(source: MySql, cache: "redis.Redis", *, state_key: str) -> None:
-    """Compare every row with its key. Raises Void unless Redis holds these keys, and at most the state key besides."""
-    rows = source.sql(f"SELECT uid, CAST(balance AS CHAR) FROM {SCHEMA}.{TABLE}")
-    found = [value for at in range(0, len(rows), ASKED_KEYS) for value in _found(cache, rows[at : at + ASKED_KEYS])]
-    missing = found.count(None)
-    wrong = sum(value != balance.encode() for value, (_, balance) in zip(found, rows, strict=True)) - missing
-    foreign = int(cache.dbsize()) - int(cache.exists(state_key)) - (len(rows) - missing)
-    if missing or wrong or foreign:
-        raise Void(f"of {len(rows)} keys {missing} are missing and {wrong} wrong, and {foreign} are there besides")
+def _balance(name: str, *, event_rows: int) -> Workload:
+    return Workload(
+        name=name,
+        table="user_balance",
+        columns="uid INT NOT NULL PRIMARY KEY, username VARCHAR(50), balance INT, update_time DATETIME",
+        values="i, CONCAT('user', i), i * 7919 MOD 1000003, TIMESTAMP '2025-01-01 00:00:00' + INTERVAL i SECOND",
+        event_rows=event_rows,
+        rule={"set": {"key": "user:balance:{uid}", "value": "{balance}"}},
+        **_set("CONCAT('user:balance:', uid)", "balance"),
+    )
 
 
-def _found(cache: "redis.Redis", rows: Sequence[tuple[int, str]]) -> Sequence[bytes | None]:
-    found: Any = cache.mget([f"{KEY_PREFIX}{uid}" for uid, _ in rows])
-    return list(found)
+WIDE_COLUMNS = 50
+_WIDE_TYPES = (
+    ("INT", "i + {n}"),
+    ("VARCHAR(32)", "CONCAT('text of column {n}: ', i)"),
+    ("BIGINT", "i * 1000003 + {n}"),
+    ("DATETIME", "TIMESTAMP '2025-01-01 00:00:00' + INTERVAL i SECOND"),
+    ("DECIMAL(12,2)", "(i * 7919 + {n}) / 100"),
+    ("VARCHAR(32)", "CONCAT('more of column {n}: ', i)"),
+    ("TINYINT", "(i + {n}) MOD 128"),
+)
+
+
+def _wide() -> Workload:
+    kinds = [(n, *_WIDE_TYPES[n % len(_WIDE_TYPES)]) for n in range(1, WIDE_COLUMNS)]
+    return Workload(
+        name="wide",
+        table="profile",
+        columns=", ".join(["id INT NOT NULL PRIMARY KEY", *(f"c{n} {kind}" for n, kind, _ in kinds)]),
+        values=", ".join(["i", *(value.format(n=n) for n, _, value in kinds)]),
+        event_rows=10,
+        rule={"set": {"key": "profile:{id}", "value": "{c7}:{c33}"}},
+        **_set("CONCAT('profile:', id)", "CONCAT(c7, ':', c33)"),
+    )
+
+
+_ORDER_KEYS = (
+    "CONCAT('order:', id)",
+    "CONCAT('user:', user_id, ':orders')",
+    "CONCAT('user:', user_id, ':order:stats')",
+)
+
+
+def _deletes() -> Workload:
+    """Return the workload of a cache that is invalidated; no two rows share a key, and each key is there before."""
+    return Workload(
+        name="deletes",
+        table="orders",
+        columns="id INT NOT NULL PRIMARY KEY, user_id INT, amount DECIMAL(12,2), status VARCHAR(20), created DATETIME",
+        values="i, i * 7919 MOD 1000003, i / 100, 'paid', TIMESTAMP '2025-01-01 00:00:00' + INTERVAL i SECOND",
+        event_rows=10,
+        rule={"delete": ["order:{id}", "user:{user_id}:orders", "user:{user_id}:order:stats"]},
+        commands=tuple((_word("DEL"), key) for key in _ORDER_KEYS),
+        question=(_word("EXISTS"), *_ORDER_KEYS),
+        reply=0,
+        before=tuple((_word("SET"), key, _word("cached")) for key in _ORDER_KEYS),
+        keys_left=0,
+    )
+
+
+def _hashes() -> Workload:
+    fields = ("name", "price", "stock")
+    key = "CONCAT('product:', id)"
+    return Workload(
+        name="hashes",
+        table="products",
+        columns="id INT NOT NULL PRIMARY KEY, name VARCHAR(100), price DECIMAL(10,2), stock INT, update_time DATETIME",
+        values="i, CONCAT('product number ', i), (i * 7919 MOD 1000003) / 100, i MOD 5000, "
+        "TIMESTAMP '2025-01-01 00:00:00' + INTERVAL i SECOND",
+        event_rows=10,
+        rule={"hash": {"key": "product:{id}", "fields": list(fields)}},
+        commands=((_word("HSET"), key, *(word for name in fields for word in (_word(name), name))),),
+        question=(_word("HMGET"), key, *map(_word, fields)),
+        reply=fields,
+    )
+
+
+BULK = _balance("bulk", event_rows=10)
+LARGE = _balance("large", event_rows=0)
+LATENCY = _balance("latency", event_rows=1)
+WORKLOADS = {
+    workload.name: workload for workload in (BULK, _balance("one_row", event_rows=1), _wide(), _deletes(), _hashes())
+}
+ALL = {**WORKLOADS, LARGE.name: LARGE, LATENCY.name: LATENCY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured. ``warm_ups`` and ``counted``: runs of each contender. Times in seconds."""
+
+    sizes: Mapping[str, Size]
+    warm_ups: int
+    counted: int
+    latency_s: float
+    large_rows: int = 5_000_000
+    parts: tuple[str, ...] = field(default=(*WORKLOADS, "latency"))
+
+
+FULL = Plan(
+    sizes={
+        "bulk": Size(rows=900_000, slow_rows=50_000),
+        "one_row": Size(rows=300_000, slow_rows=10_000),
+        "wide": Size(rows=400_000, slow_rows=10_000),
+        "deletes": Size(rows=400_000, slow_rows=40_000),
+        "hashes": Size(rows=500_000, slow_rows=40_000),
+    },
+    warm_ups=1,
+    counted=3,
+    latency_s=20.0,
+    parts=(*WORKLOADS, "latency", "large"),
+)
+QUICK = Plan(
+    sizes={
+        "bulk": Size(rows=200_000, slow_rows=20_000),
+        "one_row": Size(rows=60_000, slow_rows=5_000),
+        "wide": Size(rows=60_000, slow_rows=4_000),
+        "deletes": Size(rows=80_000, slow_rows=15_000),
+        "hashes": Size(rows=100_000, slow_rows=15_000),
+    },
+    warm_ups=0,
+    counted=1,
+    latency_s=5.0,
+)
