@@ -1,1 +1,1 @@
-"""A fuzz target over binlog packets: recorded ones, mutated, against a parser of our own; see ``python -m tests.fuzz -h``."""
+"""A fuzz target over binlog packets: recorded ones, mutated, against a parser of our own."""

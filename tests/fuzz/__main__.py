@@ -16,7 +16,7 @@ from tests.fuzz.wire import kind_of
 
 def main() -> int:
     """Return 0 when nothing was found that is not known."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz hasync's reading of binlog packets.")
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the reading of binlog packets.")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("FUZZ_S") or 600), help="default 600")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="any text; the same one gives the same cases")
     parser.add_argument("--case", type=int, help="show this case only")

@@ -24,6 +24,8 @@ class Report:
     """What became of all cases: how many ended how, and per kind of finding how many and the first of them."""
 
     seed: str
+    worker: str
+    case_s: float
     cases: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
@@ -45,9 +47,17 @@ class Report:
                 yield f"      python -m tests.fuzz --seed {self.seed} --case {case}   # {detail[:300]}"
 
 
-def fuzz(seed: str, seconds: float, *, first: int = 0, last: int = 1 << 62) -> Report:
-    """Run cases until the time is up, or the last was run."""
-    report = Report(seed)
+def fuzz(
+    seed: str,
+    seconds: float,
+    *,
+    first: int = 0,
+    last: int = 1 << 62,
+    worker: str = "tests.fuzz.worker",
+    case_s: float = CASE_S,
+) -> Report:
+    """Run cases until the time is up, or the last was run. ``worker``: the module that runs them."""
+    report = Report(seed, worker=worker, case_s=case_s)
     until = time.monotonic() + seconds
     number = first
     while number < last and (left := until - time.monotonic()) > 0:
@@ -59,7 +69,7 @@ def fuzz(seed: str, seconds: float, *, first: int = 0, last: int = 1 << 62) -> R
 def _worker(report: Report, first: int, last: int, seconds: float) -> int:
     """Run one worker; return the number of the next case."""
     arguments = [report.seed, str(first), str(last), str(seconds)]
-    command = [sys.executable, "-W", "error", "-m", "tests.fuzz.worker", *arguments]
+    command = [sys.executable, "-W", "error", "-m", report.worker, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -77,7 +87,7 @@ def _worker(report: Report, first: int, last: int, seconds: float) -> int:
         for thread in threads:
             thread.join(10)
         if hung:
-            report.add("hang", number, f"no end after {CASE_S} s")
+            report.add("hang", number, f"no end after {report.case_s} s")
         elif process.wait() != 0:
             report.add("crash", number, f"exit {process.returncode}: {''.join(errors)[-2000:]}")
         else:
@@ -95,7 +105,7 @@ def _follow(report: Report, said: "queue.Queue[dict[str, Any] | None]", number: 
     """Take in what a worker says; return the case that it ended in or stands before, and whether it hangs."""
     while True:
         try:
-            line = said.get(timeout=CASE_S)
+            line = said.get(timeout=report.case_s)
         except queue.Empty:
             return number, True
         if line is None:

@@ -154,9 +154,8 @@ _ORDER: Sequence[Callable[[random.Random, Packets], str]] = (_drop, _drop, _repe
 def mutated(scene: Scene, dice: random.Random) -> tuple[Packets, list[str]]:
     """Return a scene's packets changed, and in words how; now and then unchanged."""
     packets = list(scene.packets)
-    story = []
-    for _ in range(dice.choice((0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 6))):
-        story.append(dice.choice(_ORDER if dice.random() < 0.35 else _BYTES)(dice, packets))
+    times = dice.choice((0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 6))
+    story = [dice.choice(_ORDER if dice.random() < 0.35 else _BYTES)(dice, packets) for _ in range(times)]
     return _mended(packets, scene, dice, story), story
 
 

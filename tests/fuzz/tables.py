@@ -121,6 +121,8 @@ def _string(meta: Reader) -> tuple[int, int]:
         kind, size = high, low
     if kind in (_ENUM, _SET):
         return 0, size
+    if kind != _STRING:
+        raise Damaged(f"type {kind} as a string's real type")
     return (2 if size > 0xFF else 1), 0
 
 

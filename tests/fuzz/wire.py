@@ -1,4 +1,4 @@
-"""What of a packet's frame is mended after a mutation, so that what is inside gets read; and packets as a byte stream."""
+"""A packet's frame, mended after a mutation so that what is inside gets read; and packets as a byte stream."""
 
 import random
 import zlib

@@ -26,16 +26,17 @@ def main(seed: str, first: int, last: int, seconds: float) -> None:
     until = time.monotonic() + seconds
     number = first
     while number < last and time.monotonic() < until:
-        _say(begin=number)
+        say(begin=number)
         outcome, findings = run(case_of(scenes, seed, number))
         outcomes[outcome] += 1
         for finding in findings:
-            _say(case=number, kind=finding.kind, detail=finding.detail)
+            say(case=number, kind=finding.kind, detail=finding.detail)
         number += 1
-    _say(outcomes=outcomes, next=number)
+    say(outcomes=outcomes, next=number)
 
 
-def _say(**line: object) -> None:
+def say(**line: object) -> None:
+    """Tell the guard."""
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
