@@ -7,10 +7,10 @@ workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check lint types contracts lock clean distclean
+.PHONY: help setup demo test test-large fuzz bench check lint types contracts lock clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: Debian packages (as root), .venv, MySQL in a cache
 	@scripts/setup.sh
@@ -20,6 +20,12 @@ demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=
 
 test: setup ## All tests, against real servers that are started for them
 	@$(python) -m pytest -n $(workers) --dist loadfile $(ARGS)
+
+test-large: setup ## One transaction of five million rows through a worker (LARGE_ROWS=1000000: of one)
+	@LARGE_ROWS=$${LARGE_ROWS:-5000000} $(python) -m pytest -s --timeout 3600 tests/integration/binlog/test_large.py $(ARGS)
+
+fuzz: setup ## Ten minutes of mutated binlog packets (FUZZ_S=60: a minute; ARGS="--seed x": those again)
+	@$(python) -m tests.fuzz $(ARGS)
 
 bench: setup ## Rows per second beside mysql-replication (ARGS=--quick: a short one)
 	@$(python) -m benchmarks $(ARGS)
