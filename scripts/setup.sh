@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what demo and tests need: Debian packages (that takes root), a MySQL tree in the cache, and .venv.
-# Starts no service.  Idempotent: what is there already is left alone, and then no root is needed.
+# Installs what demo and tests need: Debian packages (that takes root), a MySQL tree in the cache, .venv, and the
+# compiled codec.  Starts no service.  Idempotent: what is there already is left alone, and then no root is needed.
 # Progress goes to standard error; on failure the last line says what is missing, and the exit code is 1.
 #
 # PYTHON          the Python to use (3.11 or newer); default: the first that fits
+# HASYNC_PURE     1: leave the codec uncompiled
 # XDG_CACHE_HOME  parent of the cache that all clones share; default: ~/.cache
 set -eu
 umask 022
@@ -15,6 +16,7 @@ cache="${XDG_CACHE_HOME:-${HOME:?}/.cache}/hasync"
 tree="$cache/mysql-tree-1" # testbed/trees.py knows this name; a new recipe takes the next number
 jars=/usr/share/java
 log="$cache/setup.log"
+codec=hasync/binlog/codec
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -53,6 +55,28 @@ missing_packages() {
 # A mysqld on the path serves as well, if it is not MariaDB under its old name.
 mysql_installed() {
     has mysqld && ! mysqld --version 2>/dev/null | grep -q MariaDB
+}
+
+has_headers() {
+    find_python && [ -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]
+}
+
+# The same of packages without which the codec runs uncompiled: nothing fails for want of them.
+wanted_packages() {
+    [ "${HASYNC_PURE:-0}" = 0 ] || return 0
+    has "${CC:-gcc}" || echo gcc libc6-dev
+    has_headers || echo python3-dev
+}
+
+install_wanted() {
+    wanted="$(wanted_packages | tr '\n' ' ')"
+    [ -n "$wanted" ] && has apt-get && [ "$(id -u)" -eq 0 ] || return 0
+    say "installing ${wanted% }"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086 # a list
+    quietly apt-get -q -o DPkg::Lock::Timeout=300 update &&
+        quietly apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends $wanted ||
+        say "going on without ${wanted% }"
 }
 
 install_packages() {
@@ -147,11 +171,44 @@ install_requirements() {
 }
 
 install_project() {
-    if fresh project pyproject.toml; then return 0; fi
+    if fresh project pyproject.toml setup.py; then return 0; fi
     say "installing hasync into .venv"
-    quietly .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --no-build-isolation \
+    # The codec is compiled by itself, below, whenever it changes.
+    quietly env HASYNC_PURE=1 .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --no-build-isolation \
         --editable . || die "missing: hasync itself (pip install failed, see above)"
     echo "$want" >"$stamp"
+}
+
+# ------------------------------------------------------------------ the compiled codec
+# What the extension modules are made of, and they themselves.
+codec_sources() {
+    echo "# $(.venv/bin/python --version) HASYNC_PURE=${HASYNC_PURE:-0} CC=${CC:-} without: $(wanted_packages | tr '\n' ' ')"
+    sha256sum setup.py requirements/runtime.txt "$codec"/*.py "$codec"/*.pxd
+}
+codec_modules() { sha256sum "$codec"/*.so 2>/dev/null || true; }
+
+# Compares contents, never times: a stale module next to a newer source would silently be run in its place.
+compile_codec() {
+    stamp=.venv/.stamp-codec
+    sources="$(codec_sources)" # of before: whatever is edited meanwhile is compiled the next time
+    if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$(echo "$sources"; codec_modules)" ]; then return 0; fi
+    [ "${HASYNC_PURE:-0}" != 0 ] || say "compiling the codec"
+    rm -f "$codec"/*.so "$codec"/*.c
+    mark_changed
+    rm -f "$stamp"
+    quietly .venv/bin/python setup.py build_ext --inplace --parallel "$(nproc)" \
+        --build-temp .venv/build/temp --build-lib .venv/build/lib || die "broken: the codec does not compile (see above)"
+    [ -n "$(codec_modules)" ] || say "$(sed -n 's/^hasync: \(the codec .*\)/\1/p' "$log" | tail -n 1)"
+    (echo "$sources"; codec_modules) >"$stamp"
+}
+
+# Has the build, which goes by times, see which sources changed since the last one.
+mark_changed() {
+    if [ ! -e "$stamp" ] || sha256sum setup.py requirements/runtime.txt | grep -qvxF -f "$stamp"; then
+        rm -rf .venv/build
+        return 0
+    fi
+    echo "$sources" | grep -vxF -f "$stamp" | while read -r _ file; do [ ! -e "$file" ] || touch "$file"; done
 }
 
 # ------------------------------------------------------------------
@@ -162,10 +219,12 @@ exec 8>"$cache/setup.lock" 9<scripts/setup.sh
 flock 8 # one at a time changes the machine and the cache ...
 : >"$log"
 install_packages
+install_wanted
 unpack_mysql
 exec 8>&-
 flock 9 # ... and one at a time this checkout
 find_python
 install_requirements
 install_project
+compile_codec
 .venv/bin/python -m testbed programs >/dev/null
