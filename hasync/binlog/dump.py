@@ -12,8 +12,10 @@ from typing import Any
 import pymysql
 from pymysqlreplication import BinLogStreamReader
 
+from hasync.binlog import commands
 from hasync.binlog.connection import Latch, Link, Login, translated
 from hasync.errors import PositionLost, SourceRefused, SourceUnavailable
+from hasync.model.gtid import MysqlGtidSet
 from hasync.model.position import Flavor
 
 _RECEIVE_BYTES = 1 << 18
@@ -24,13 +26,17 @@ _LAST_32_BIT_POS = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Where the dump begins: at ``file``/``pos``, or behind ``gtid_set`` when ``by_gtid``."""
+    """Where the dump begins: at ``file``/``pos``, or behind ``gtid_set`` when ``by_gtid``.
+
+    ``apart``: beside another dump of ours, by server id 0, so that neither ends the other; it ends with the binlog.
+    """
 
     flavor: Flavor
     file: str = ""
     pos: int = 4
     gtid_set: str = ""
     by_gtid: bool = False
+    apart: bool = False
 
 
 class _Begun(Exception):  # noqa: N818 - a signal, it never leaves this module
@@ -169,6 +175,12 @@ def _begin(connection: Any, request: Request, server_id: int) -> None:
     """Let the library register and ask for the dump on our connection, and take it back before it reads."""
     if not request.by_gtid and request.pos > _LAST_32_BIT_POS:
         raise PositionLost(f"offset {request.pos} is past what a dump can be asked for", hint="resume by GTID")
+    if request.apart:
+        commands.dump_apart(connection, request.file, request.pos)
+        return
+    if request.by_gtid and request.flavor is Flavor.MYSQL and MysqlGtidSet.parse(request.gtid_set).tagged:
+        commands.dump_behind(connection, request.gtid_set, server_id)
+        return
     reader = BinLogStreamReader(
         connection_settings={},
         server_id=server_id,

@@ -99,29 +99,24 @@ HARMLESS = frozenset(
 )
 """Events that never hold rows nor end a transaction."""
 
-_COMPRESSED = "SET GLOBAL log_bin_compress = OFF, in new sessions; then start after this transaction"
-_XA = "hasync does not follow XA transactions: let the application use plain ones, then start after this one"
+HEARTBEATS = frozenset({EventType.HEARTBEAT, EventType.HEARTBEAT_V2})
+"""They name a place, but have none."""
+
+GTIDS = frozenset({EventType.GTID, EventType.ANONYMOUS_GTID, EventType.GTID_TAGGED, EventType.MARIADB_GTID})
+"""Each begins a transaction."""
+
 _STATEMENT = "SET GLOBAL binlog_format = 'ROW', also in the session that wrote it; then start after this transaction"
 REMEDIES: dict[int, str] = {
-    EventType.TRANSACTION_PAYLOAD: "SET GLOBAL binlog_transaction_compression = OFF, also in the session that wrote "
-    "it; then start after this transaction",
     EventType.PARTIAL_UPDATE_ROWS: "SET GLOBAL binlog_row_value_options = '', also in the session that wrote it; "
     "then start after this transaction",
-    EventType.GTID_TAGGED: "hasync does not follow tagged GTIDs: SET gtid_next = 'AUTOMATIC' where they are made, "
-    "then start after this transaction",
     EventType.INCIDENT: "the server lost events here: compare the tables with Redis, then start after this event",
-    EventType.XA_PREPARE: _XA,
     EventType.BEGIN_LOAD_QUERY: _STATEMENT,
     EventType.EXECUTE_LOAD_QUERY: _STATEMENT,
     EventType.APPEND_BLOCK: _STATEMENT,
     EventType.DELETE_FILE: _STATEMENT,
-    **dict.fromkeys(
-        range(EventType.MARIADB_QUERY_COMPRESSED, EventType.MARIADB_DELETE_ROWS_COMPRESSED + 1), _COMPRESSED
-    ),
 }
 """What the operator can do about an event that hasync refuses."""
 
-XA_REMEDY = _XA
 STATEMENT_REMEDY = _STATEMENT
 
 
@@ -154,6 +149,17 @@ class Event:
         self.start = self.stop - self.size if self.placed else start
         if checksum and not checksum_matches(data):
             raise SourceRefused(f"checksum of the {self.name} event at offset {start} is wrong", hint=DAMAGED)
+
+    def within(self, outer: "Event") -> "Event":
+        """Take the place of the event that this one came in, or that it takes effect with; return it."""
+        self.start, self.stop, self.placed = outer.start, outer.stop, outer.placed
+        return self
+
+    def replaced(self, kind: int, body: bytes) -> "Event":
+        """Return an event of this place and time, of another type and body."""
+        size = HEADER_BYTES + len(body)
+        header = HEADER.pack(self.timestamp, kind, 0, size, 0, self.flags)
+        return Event(b"\0" + header + body, self.start, checksum=False).within(self)
 
     @property
     def name(self) -> str:
@@ -207,6 +213,18 @@ def lenenc(data: bytes, at: int) -> tuple[int, int]:
     if not width or at + 1 + width > len(data):
         raise ValueError(f"length-encoded integer at offset {at} is cut short or invalid")
     return int.from_bytes(data[at + 1 : at + 1 + width], "little"), at + 1 + width
+
+
+def rotation(packet: bytes, start: int) -> tuple[Event, str, int]:
+    """Read a ROTATE packet: the event, and name and offset of the file that follows.
+
+    The one that a server makes up at the start may or may not have a checksum.
+    Raises SourceRefused, ValueError.
+    """
+    event = Event(packet, start, checksum=False)
+    stop = event.end - CHECKSUM_BYTES if checksum_matches(packet) else event.end
+    name = packet[event.at + 8 : stop].decode()
+    return event, name, int.from_bytes(packet[event.at : event.at + 8], "little")
 
 
 def heartbeat_v2(event: Event) -> tuple[str, int]:

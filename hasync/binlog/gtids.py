@@ -10,9 +10,14 @@ from hasync.binlog.frames import Event
 from hasync.model.gtid import MysqlGtidSet
 from hasync.model.position import Flavor
 
+_UUID_BYTES = 16
+_TAGGED_UUID, _TAGGED_NUMBER, _TAGGED_TAG, _TAGGED_STAMP, _TAGGED_LAST = 1, 2, 3, 6, 11
+"""Field ids of a GTID_TAGGED event; those up to 11 are known, between tag and stamp lie the logical clock's."""
+
 _MYSQL_STAMP = 42
 """Offset of the commit time in a GTID event: flags 1, uuid 16, number 8, logical clock 1 + 8 + 8."""
 _STANDALONE = 1
+_GROUP_COMMIT = 2
 _PREPARED_XA = 64
 _COMPLETED_XA = 128
 
@@ -92,8 +97,7 @@ def read_mysql(event: Event) -> tuple[str, int, float]:
     data, at = event.data, event.at
     if at + 25 > event.end:
         raise ValueError("GTID event is cut short")
-    raw = data[at + 1 : at + 17].hex()
-    origin = f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
+    origin = _dashed(bytes(data[at + 1 : at + 17]))
     number = int.from_bytes(data[at + 17 : at + 25], "little")
     stamp = at + _MYSQL_STAMP
     if stamp + 7 > event.end:
@@ -103,10 +107,79 @@ def read_mysql(event: Event) -> tuple[str, int, float]:
     return origin, number, micros / 1e6
 
 
-class MariadbGtid:
-    """A MariaDB GTID event: ``standalone`` when one statement without COMMIT follows, ``xa`` for XA parts."""
+def _dashed(uuid: bytes) -> str:
+    raw = uuid.hex()
+    return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
 
-    __slots__ = ("number", "origin", "standalone", "xa")
+
+def varlen(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Read an integer of MySQL's serialization library; return it and the offset behind it.
+
+    As many bytes follow as the first one has set bits at its low end; what is left of it is the value's low part.
+    Raises ValueError when it is cut short.
+    """
+    first = data[at] if at < end else 0
+    more = (~first & first + 1).bit_length() - 1  # trailing ones
+    if at >= end or at + 1 + more > end:
+        raise ValueError(f"integer at offset {at} is cut short")
+    whole = int.from_bytes(data[at : at + 1 + more], "little")
+    return whole >> min(more + 1, 8), at + 1 + more
+
+
+def packed(number: int) -> bytes:
+    """Return an integer below 2**56 in the form that :func:`varlen` reads."""
+    size = next(size for size in range(1, 9) if number < 1 << 7 * size)
+    return (number << size | (1 << size - 1) - 1).to_bytes(size, "little")
+
+
+def read_tagged(event: Event) -> tuple[str, int, float]:
+    """Read a GTID_TAGGED event: origin with its tag, number, commit time (Unix seconds).
+
+    A message of MySQL's serialization library: version, size, last field that may not be
+    ignored, then fields in order, each behind its id. Raises ValueError when it is damaged or newer.
+    """
+    data, at, end = event.data, event.at, event.end
+    version, at = varlen(data, at, end)
+    _, at = varlen(data, at, end)
+    needed, at = varlen(data, at, end)
+    if version != 1 or needed > _TAGGED_LAST:
+        raise ValueError(f"GTID_TAGGED event of version {version} with field {needed} is not known")
+    found: dict[int, int | bytes] = {}
+    while at < end and _TAGGED_STAMP not in found:
+        kind, at = varlen(data, at, end)
+        found[kind], at = _tagged_field(data, at, end, kind)
+    uuid, tag, zigzag = (found.get(kind) for kind in (_TAGGED_UUID, _TAGGED_TAG, _TAGGED_NUMBER))
+    if not isinstance(uuid, bytes) or not isinstance(tag, bytes) or not isinstance(zigzag, int):
+        raise ValueError("GTID_TAGGED event lacks a field")  # noqa: TRY004 - damage, not a wrong call
+    micros = found.get(_TAGGED_STAMP, 0)
+    origin = _dashed(uuid) + (f":{tag.decode('ascii').lower()}" if tag else "")
+    return origin, zigzag >> 1, micros / 1e6 if isinstance(micros, int) else 0.0
+
+
+def _tagged_field(data: bytes, at: int, end: int, kind: int) -> tuple[int | bytes, int]:
+    """Return a field's value: each byte of the uuid is an integer, a tag has its length in front."""
+    if kind == _TAGGED_UUID:
+        uuid = bytearray()
+        for _ in range(_UUID_BYTES):
+            byte, at = varlen(data, at, end)
+            uuid.append(byte)
+        return bytes(uuid), at
+    value, at = varlen(data, at, end)
+    if kind != _TAGGED_TAG:
+        return value, at
+    if at + value > end:
+        raise ValueError("GTID_TAGGED event's tag is cut short")
+    return bytes(data[at : at + value]), at + value
+
+
+class MariadbGtid:
+    """A MariaDB GTID event: ``standalone`` when one statement without COMMIT follows.
+
+    ``prepares``: a branch of an XA transaction follows, to be committed later; ``xid`` is its name
+    (global id, branch qualifier, format id), None outside XA.
+    """
+
+    __slots__ = ("number", "origin", "prepares", "standalone", "xid")
 
     def __init__(self, event: Event) -> None:
         """Read the event. Raises ValueError when it is cut short."""
@@ -119,4 +192,19 @@ class MariadbGtid:
         self.origin = f"{domain}-{server}"
         self.number = int.from_bytes(data[at : at + 8], "little")
         self.standalone = bool(flags & _STANDALONE)
-        self.xa = bool(flags & (_PREPARED_XA | _COMPLETED_XA))
+        self.prepares = bool(flags & _PREPARED_XA)
+        more = at + 13 + (8 if flags & _GROUP_COMMIT else 0)
+        self.xid = _mariadb_xid(event, more) if flags & (_PREPARED_XA | _COMPLETED_XA) else None
+
+
+def _mariadb_xid(event: Event, at: int) -> tuple[bytes, bytes, int]:
+    """Read format id (4 bytes), both lengths (1 byte each), and both parts of a name."""
+    data = event.data
+    if at + 6 > event.end or at + 6 + data[at + 4] + data[at + 5] > event.end:
+        raise ValueError("XA name in a GTID event is cut short")
+    gtrid = at + 6 + data[at + 4]
+    return (
+        bytes(data[at + 6 : gtrid]),
+        bytes(data[gtrid : gtrid + data[at + 5]]),
+        int.from_bytes(data[at : at + 4], "little"),
+    )

@@ -6,6 +6,12 @@ from hasync.binlog import gtids
 from hasync.errors import PositionLost
 from hasync.model.position import Position
 
+HEAD = 4
+"""Offset of the first event in a file."""
+
+Spot = tuple[str, int]
+"""File and offset."""
+
 _CHOOSE = "choose another start; SHOW BINARY LOGS lists files and sizes"
 
 
@@ -23,7 +29,7 @@ class Seek:
     exact: bool = True
     from_pos: int = 0
     since: float = 0.0
-    end: tuple[str, int] = ("", 0)
+    end: Spot = ("", 0)
 
 
 class Place:
@@ -46,6 +52,11 @@ class Place:
     def __str__(self) -> str:
         """``file:pos`` of the boundary."""
         return f"{self.file}:{self.pos}"
+
+    @property
+    def spot(self) -> Spot:
+        """File and offset of the boundary: inside a transaction, where it begins."""
+        return self.file, self.pos
 
     def position(self) -> Position:
         """Return the boundary as a value."""

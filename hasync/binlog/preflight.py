@@ -17,11 +17,7 @@ _LEAST_RETENTION_S = 86400
 _VARIABLES = (
     "log_bin",
     "binlog_format",
-    "binlog_row_image",
     "binlog_row_metadata",
-    "binlog_row_value_options",
-    "binlog_transaction_compression",
-    "log_bin_compress",
     "mysql56_temporal_format",
     "gtid_mode",
     "binlog_expire_logs_seconds",
@@ -38,11 +34,7 @@ class _Expected:
 _EXPECTED = (
     _Expected(variable="log_bin", value="ON", reason="there is nothing to read"),
     _Expected(variable="binlog_format", value="ROW", reason="statements do not say which rows they changed"),
-    _Expected(variable="binlog_row_image", value="FULL", reason="rows would lack columns that rules need"),
     _Expected(variable="binlog_row_metadata", value="FULL", reason="columns would have no names and no signs"),
-    _Expected(variable="binlog_row_value_options", value="", reason="JSON columns would come as differences"),
-    _Expected(variable="binlog_transaction_compression", value="OFF", reason="transactions would come compressed"),
-    _Expected(variable="log_bin_compress", value="OFF", reason="rows would come compressed"),
     _Expected(variable="mysql56_temporal_format", value="ON", reason="new tables would hold times of unknown length"),
 )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hasync.binlog import preflight
+from hasync.binlog.archive import ServerArchive
 from hasync.binlog.connection import Latch, Login, Tls
 from hasync.binlog.dump import Dump, Request
 from hasync.binlog.frames import EventType
@@ -130,10 +131,20 @@ class BinlogSource:
                 seek=planned.seek,
                 layouts=self._layouts(login, planned.position.flavor, charsets),
                 limits=self._limits,
+                archive=self._archive(login, planned.position),
                 checksum=checksum,
             )
             self._stream = _Stream(dump, transactions)
         return self._stream
+
+    def _archive(self, login: Login, position: Position) -> ServerArchive:
+        return ServerArchive(
+            login,
+            self._latch,
+            flavor=position.flavor,
+            identity=position.server_uuid,
+            heartbeat_s=self._heartbeat_s,
+        )
 
     def _layouts(self, login: Login, flavor: Flavor, charsets: Mapping[int, str]) -> Layouts:
         assert self._interest is not None  # noqa: S101 - open() set it
@@ -178,6 +189,11 @@ class BinlogSource:
             while not stream.transactions.due:
                 if stream.transactions.ready and self._clock.monotonic() >= until:
                     break
+                if stream.transactions.unfinished:
+                    stream.transactions.go_on()
+                    if self._clock.monotonic() >= until + self._heartbeat_s:
+                        break  # it may take long; an empty segment says that we are alive
+                    continue
                 packet = self._packet(stream, wait=not stream.transactions.ready)
                 if packet is None:
                     break
@@ -214,6 +230,7 @@ class BinlogSource:
     def _drop(self) -> None:
         """Drop the connections; an interruption stays in force."""
         if self._stream is not None:
+            self._stream.transactions.close()
             self._stream.dump.close()
             self._stream = None
         self.host = ""

@@ -8,14 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hasync.binlog.dump import Request
-from hasync.binlog.place import Seek, file_number
+from hasync.binlog.place import HEAD, Seek, file_number
 from hasync.binlog.server import Server
 from hasync.errors import PositionLost, SourceRefused
-from hasync.model.gtid import MysqlGtidSet
 from hasync.model.position import Flavor, Position, Start, StartKind
 
-HEAD = 4
-"""Offset of the first event in a file."""
 _LAST_DUMPABLE = 0xFFFFFFFF
 _CHOOSE = "choose another start; SHOW BINARY LOGS lists files and sizes"
 _REBUILD = "rebuild Redis from the tables and choose a new start"
@@ -59,7 +56,7 @@ def _latest(server: Server) -> Plan:
     them back, stale, at a failover. Asked by GTID, the dump begins where the set ends.
     """
     executed = server.executed() if server.flavor is Flavor.MYSQL else ""
-    if executed and _gtid_mode(server) == "ON" and not _tagged(executed):
+    if executed and _gtid_mode(server) == "ON":
         return _behind(server, _position(server, gtid_set=executed))
     end = server.end()
     return _exact(_position(server, file=end.file, pos=end.pos, gtid_set=end.gtid_set))
@@ -212,10 +209,6 @@ def _gtid_mode(server: Server) -> str:
     return server.variables("gtid_mode").get("gtid_mode", "")
 
 
-def _tagged(gtid_set: str) -> bool:
-    return any(":" in origin for origin in MysqlGtidSet.parse(gtid_set).origins)
-
-
 def _require_mysql_gtids(server: Server, position: Position) -> None:
     if _gtid_mode(server) != "ON":
         raise PositionLost(
@@ -224,11 +217,6 @@ def _require_mysql_gtids(server: Server, position: Position) -> None:
         )
     if not server.contains(position.gtid_set, server.purged()):
         raise PositionLost(f"{server.host} has purged transactions that were not applied", hint=_REBUILD)
-    if _tagged(position.gtid_set):
-        raise SourceRefused(
-            "the position's GTID set has tags, which a dump by GTID cannot be asked with",
-            hint="resume on the server that wrote it, or SET gtid_next = 'AUTOMATIC' where tags are made",
-        )
 
 
 def _from_the_first(server: Server, position: Position) -> Plan:

@@ -1,9 +1,10 @@
 """Binlog packets made by hand, as a server would send them."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from struct import pack
 
+from hasync.binlog.archive import Archive
 from hasync.binlog.frames import ARTIFICIAL, EventType
 from hasync.binlog.layouts import Layouts
 from hasync.binlog.place import Seek
@@ -33,6 +34,30 @@ class All:
     def select(self, table: Table) -> Selection | None:
         """Select by schema."""
         return Columns(*range(len(table.columns))) if table.schema == "d" else None
+
+
+class Shelf:
+    """Keeps files as lists of packets; says what was asked of it."""
+
+    def __init__(self, packets: Mapping[str, Sequence[bytes]]) -> None:
+        self._packets = packets
+        self.asked: list[tuple[str, int]] = []
+        self.open = 0
+
+    def files(self) -> Sequence[str]:
+        return list(self._packets)
+
+    def packets(self, file: str, pos: int) -> Generator[bytes, None, None]:
+        self.asked.append((file, pos))
+        self.open += 1
+        try:
+            for packet in self._packets.get(file, ()):
+                low = int.from_bytes(packet[14:18], "little")
+                size = len(packet) - 1
+                if low - size >= pos or not low:
+                    yield packet
+        finally:
+            self.open -= 1
 
 
 class Wire:
@@ -159,6 +184,7 @@ def machine(
     seek: Seek | None = None,
     interest: Interest | None = None,
     flavor: Flavor = Flavor.MYSQL,
+    archive: Archive | None = None,
 ) -> Transactions:
     """Return a state machine at the head of ``bin.000001``."""
     position = start or Position(flavor=flavor, server_uuid="server", file="bin.000001", pos=4)
@@ -167,6 +193,7 @@ def machine(
         seek=seek or Seek(),
         layouts=Layouts(interest=interest or All(), charsets=CHARSETS, flavor=flavor, catalog=lambda *_: {}),
         limits=Limits(max_rows=max_rows, max_bytes=max_bytes),
+        archive=archive or Shelf({}),
         checksum=True,
     )
 
@@ -176,8 +203,10 @@ def feed(subject: Transactions, *packets: bytes) -> list[Segment]:
     found = []
     for packet in packets:
         subject.feed(packet)
-        while subject.due:
-            found.append(subject.take())
+        while subject.due or subject.unfinished:
+            subject.go_on()
+            if subject.due:
+                found.append(subject.take())
     if subject.ready:
         found.append(subject.take())
     return found

@@ -137,24 +137,11 @@ def test_statement_that_changes_rows_is_refused(sql: str) -> None:
     assert "VALUES" not in str(refused.value)
 
 
-@pytest.mark.parametrize("sql", ["XA START X'61'", "XA COMMIT X'61'"])
-def test_xa_is_refused(sql: str) -> None:
-    """Nobody knows yet whether its rows will be."""
-    wire = Wire()
-    with pytest.raises(SourceRefused, match="XA"):
-        feed(machine(), wire.gtid(1), wire.query(sql))
-
-
 REFUSED = [
     EventType.INCIDENT,
-    EventType.XA_PREPARE,
     EventType.PARTIAL_UPDATE_ROWS,
-    EventType.TRANSACTION_PAYLOAD,
-    EventType.GTID_TAGGED,
     EventType.EXECUTE_LOAD_QUERY,
     EventType.PRE_GA_WRITE_ROWS,
-    EventType.MARIADB_QUERY_COMPRESSED,
-    EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1,
     99,
     200,
 ]
