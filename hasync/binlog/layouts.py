@@ -8,26 +8,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hasync.binlog.catalog import Catalog, ambiguous, old_fraction, recognise
-from hasync.binlog.rows import ColumnPlan, Columns, RowImages, count_rows, read_rows
+from hasync.binlog.rowplan import Images, RowPlan, Wanted
 from hasync.binlog.tablemap import ColumnLayout, TableMap, parse
 from hasync.binlog.types import Extent, UnsupportedTypeError, decoding, extent
 from hasync.errors import Fatal, SourceRefused
-from hasync.model.change import Column, Interest, Kind, Operation, RowChanges, Selection, Table
+from hasync.model.change import Column, Interest, Kind, Operation, Selection, Table
 from hasync.model.position import Flavor
 
 METADATA_REMEDY = (
     "SET GLOBAL binlog_row_metadata = 'FULL', also in the session that wrote it; "
     "then start after the last event that was written without it"
 )
-IMAGE_REMEDY = (
-    "SET GLOBAL binlog_row_image = 'FULL', also in the session that wrote it; then start after this transaction"
-)
 _MOST_LAYOUTS = 4096
 """Distinct table maps kept; past that all are forgotten, which costs one parse each."""
-
-Images = tuple[Columns, ...]
-Extents = tuple[tuple[tuple[int, int], ...], ...]
-
 
 @dataclass(slots=True)
 class Layout:
@@ -39,13 +32,12 @@ class Layout:
 
     map: TableMap
     table: Table | None = None
-    extents: tuple[tuple[int, int], ...] = ()
+    extents: tuple[Extent, ...] = ()
     opaque: str = ""
     selection: Selection | None = None
     asked: bool = False
     by_catalog: bool = False
-    plans: dict[tuple[Operation, bytes], Images] = field(default_factory=dict)
-    skips: dict[tuple[Operation, bytes], Extents] = field(default_factory=dict)
+    plans: dict[tuple[Operation, bytes], RowPlan] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -99,7 +91,7 @@ class Layouts:
             layout.opaque = f"type {table_map.unknown_type}"
             return layout
         try:
-            layout.extents = tuple(_pair(extent(column)) for column in table_map.columns)
+            layout.extents = tuple(extent(column) for column in table_map.columns)
         except UnsupportedTypeError as unknown:
             layout.opaque = str(unknown)
             return layout
@@ -148,105 +140,23 @@ class Layouts:
         except Fatal:
             return True
 
-    def count(self, layout: Layout, rows: RowImages) -> int:
-        """Count the rows without decoding. Raises ValueError when they are cut short."""
-        if layout.opaque:
-            return 1
-        extents = layout.skips.get((rows.operation, rows.bitmaps))
-        if extents is None:
-            extents = layout.skips[rows.operation, rows.bitmaps] = _present(layout, rows.operation, rows.bitmaps)
-        return count_rows(rows, extents)
-
-    def changes(self, layout: Layout, rows: RowImages) -> RowChanges:
-        """Decode the rows of a wanted table.
+    def rows(self, layout: Layout, operation: Operation, bitmaps: bytes) -> RowPlan | None:
+        """Return how events with these columns in their images are read; None: one counts as one row.
 
         Raises SourceRefused when a wanted column is missing or cannot be decoded, ValueError when damaged.
         """
-        operation = rows.operation
-        images = layout.plans.get((operation, rows.bitmaps))
-        if images is None:
-            images = layout.plans[operation, rows.bitmaps] = self._plan(layout, operation, rows.bitmaps)
-        try:
-            found = read_rows(rows, images)
-        except ValueError as damaged:
-            raise ValueError(f"rows of {layout.path}: {_without_values(damaged)}") from None
-        assert layout.table is not None  # noqa: S101 - only a known table is selected
-        assert layout.selection is not None  # noqa: S101 - the caller asked
-        return RowChanges(
-            table=layout.table,
-            operation=operation,
-            selection=layout.selection,
-            before=found[0] if operation is not Operation.INSERT else (),
-            after=found[-1] if operation is not Operation.DELETE else (),
-        )
+        if layout.opaque:
+            return None
+        plan = layout.plans.get((operation, bitmaps))
+        if plan is None:
+            images = Images(extents=layout.extents, operation=operation, bitmaps=bitmaps)
+            plan = layout.plans[operation, bitmaps] = images.plan(self._wanted(layout))
+        return plan
 
-    def _plan(self, layout: Layout, operation: Operation, bitmaps: bytes) -> Images:
-        _present(layout, operation, bitmaps)
-        selection = layout.selection
-        assert selection is not None  # noqa: S101 - the caller asked
-        wanted = {
-            Operation.INSERT: (selection.after,),
-            Operation.UPDATE: (selection.before, selection.after),
-            Operation.DELETE: (selection.before,),
-        }[operation]
-        size = len(bitmaps) // len(wanted)
-        return tuple(
-            self._image(layout, frozenset(columns), bitmaps[i * size : (i + 1) * size])
-            for i, columns in enumerate(wanted)
-        )
-
-    def _image(self, layout: Layout, wanted: frozenset[int], bitmap: bytes) -> Columns:
-        present = _positions(bitmap, layout.map.width)
-        missing = wanted - set(present)
-        if missing:
-            assert layout.map.columns is not None  # noqa: S101 - only a known table is selected
-            name = layout.map.columns[min(missing)].name
-            raise SourceRefused(f"row image of {layout.path} lacks column {name}", hint=IMAGE_REMEDY)
-        return tuple(self._column(layout, position, wanted=position in wanted) for position in present)
-
-    def _column(self, layout: Layout, position: int, *, wanted: bool) -> ColumnPlan:
-        prefix, size = layout.extents[position]
-        if not wanted:
-            return prefix, size, None, None
-        assert layout.map.columns is not None  # noqa: S101 - only a known table is selected
-        column = layout.map.columns[position]
-        try:
-            how = decoding(column, self._charsets)
-        except UnsupportedTypeError as unknown:
-            raise SourceRefused(
-                f"column {column.name} of {layout.path} has {unknown}, which hasync cannot read exactly",
-                hint="change the column's type or character set, or leave it out of the rule",
-            ) from unknown
-        return prefix, size, how.decode, how.arg
-
-
-def _without_values(damaged: ValueError) -> str:
-    """Return the error's text; a codec's own would show the value (I12)."""
-    if isinstance(damaged, UnicodeDecodeError):
-        return f"text that is not valid {damaged.encoding}"
-    return str(damaged)
-
-
-def _pair(length: Extent) -> tuple[int, int]:
-    return length.prefix, length.size
-
-
-def _positions(bitmap: bytes, width: int) -> list[int]:
-    bits = int.from_bytes(bitmap, "little")
-    return [position for position in range(width) if bits >> position & 1]
-
-
-def _present(layout: Layout, operation: Operation, bitmaps: bytes) -> Extents:
-    """Return the lengths of the columns in each image. Raises ValueError when there is none at all."""
-    images = 2 if operation is Operation.UPDATE else 1
-    size = len(bitmaps) // images
-    found = tuple(
-        tuple(layout.extents[position] for position in _positions(bitmaps[i * size : (i + 1) * size], layout.map.width))
-        for i in range(images)
-    )
-    if not any(found):
-        raise ValueError("rows event without any column")
-    return found
+    def _wanted(self, layout: Layout) -> Wanted | None:
+        if layout.table is None or layout.selection is None:
+            return None
+        return Wanted(layout.table, layout.selection, layout.map.columns or (), self._charsets)
 
 
 def _unreadable(layout: Layout) -> SourceRefused:

@@ -6,9 +6,11 @@ over (``due``) and when something may be (``ready``).
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
-from hasync.model.change import RowChanges, Segment
+from hasync.binlog.codec.output import START, Mark, Output
+from hasync.model.change import Segment
 from hasync.model.position import Position
 
 
@@ -20,28 +22,30 @@ class Limits:
     max_bytes: int
 
 
-def cut(change: RowChanges, first: int, last: int) -> RowChanges:
-    """Return rows ``first`` to ``last`` (exclusive) of a change."""
-    return replace(change, before=change.before[first:last], after=change.after[first:last])
+class EventRows(Protocol):
+    """The rows of one event, by their number in it."""
+
+    def put(self, output: Output, first: int, last: int) -> None:
+        """Append what is wanted of rows ``first`` to ``last`` (exclusive)."""
 
 
 class Segments:
-    """Two heaps: ``gathered``, transactions that have ended, and ``open``, the one that is being read.
+    """One output in two parts: gathered, transactions that have ended, and open, the one that is being read.
 
     ``place`` returns the boundary that is reached: the end of the last transaction, which
     is also the start of the open one.
     """
 
-    def __init__(self, *, limits: Limits, place: Callable[[], Position]) -> None:
-        self._limits = limits
+    def __init__(self, *, limits: Limits, place: Callable[[], Position], output: Output | None = None) -> None:
+        self.limits = limits
+        self.output = Output() if output is None else output
         self._place = place
         self._out: deque[Segment] = deque()
-        self._gathered: list[RowChanges] = []
+        self._gathered = START
         self._gathered_rows = 0
         self._gathered_bytes = 0
         self._transactions = 0
         self._moved = False
-        self._open: list[RowChanges] = []
         self._open_rows = 0
         self._open_bytes = 0
         self._rows_done = 0
@@ -58,6 +62,16 @@ class Segments:
         """Whether there is something to hand over, should nothing more be waiting."""
         return bool(self._out or self._moved)
 
+    @property
+    def room_rows(self) -> int:
+        """Rows that fit in before a segment is handed over; the open transaction must be empty."""
+        return self.limits.max_rows - self._gathered_rows
+
+    @property
+    def room_bytes(self) -> int:
+        """Bytes that fit in, as :attr:`room_rows`."""
+        return self.limits.max_bytes - self._gathered_bytes
+
     def take(self) -> Segment:
         """Return the oldest segment; an empty one when there is nothing."""
         if not self._out:
@@ -67,7 +81,8 @@ class Segments:
     def clear(self) -> None:
         """Forget all that was gathered, but not how many rows of the next transaction are done."""
         self._out.clear()
-        self._gathered.clear()
+        self.output.forget(START)
+        self._gathered = START
         self._gathered_rows = self._gathered_bytes = self._transactions = 0
         self._moved = False
         self._clear_open()
@@ -80,35 +95,35 @@ class Segments:
         """Count binlog bytes of an event without rows."""
         self._open_bytes += size
 
-    def add(self, change: RowChanges | None, rows: int, size: int) -> None:
-        """Take the rows of one event in; ``change`` is None when nothing of them is wanted."""
-        if self._transactions and self._too_large(self._gathered_rows + rows, self._gathered_bytes + size):
+    def add(self, event: EventRows, rows: range, size: int) -> None:
+        """Take rows of one event in, which has ``size`` bytes."""
+        count = len(rows)
+        if self._transactions and self._too_large(self._gathered_rows + count, self._gathered_bytes + size):
             self._flush()
-        if self._too_large(rows, size):
-            rows, size, change = self._split(change, rows, size)
-        if change is not None:
-            self._open.append(change)
-        self._open_rows += rows
+        first = rows.start
+        if self._too_large(count, size):
+            first = self._split(event, rows, size)
+            size = size * (rows.stop - first) // max(count, 1)
+        event.put(self.output, first, rows.stop)
+        self._open_rows += rows.stop - first
         self._open_bytes += size
 
     def _too_large(self, rows: int, size: int) -> bool:
-        return self._open_rows + rows > self._limits.max_rows or self._open_bytes + size > self._limits.max_bytes
+        return self._open_rows + rows > self.limits.max_rows or self._open_bytes + size > self.limits.max_bytes
 
-    def _split(self, change: RowChanges | None, rows: int, size: int) -> tuple[int, int, RowChanges | None]:
-        """Hand over what is open, then full pieces of the event; return what is left of it, at least one row."""
+    def _split(self, event: EventRows, rows: range, size: int) -> int:
+        """Hand over what is open, then full pieces of the event; return the first row that is left, at least one is."""
         if self._open_rows:
             self._hand_over_piece()
-        most = self._limits.max_rows
-        done = 0
-        while rows - done > most:
-            if change is not None:
-                self._open.append(cut(change, done, done + most))
+        most = self.limits.max_rows
+        first = rows.start
+        while rows.stop - first > most:
+            event.put(self.output, first, first + most)
             self._open_rows = most
-            self._open_bytes += size * most // rows
+            self._open_bytes += size * most // len(rows)
             self._hand_over_piece()
-            done += most
-        rest = change if change is None or not done else cut(change, done, rows)
-        return rows - done, size * (rows - done) // max(rows, 1), rest
+            first += most
+        return first
 
     def _hand_over_piece(self) -> None:
         self._rows_done += self._open_rows
@@ -116,7 +131,7 @@ class Segments:
         position = self._place().after_rows(self._rows_done)
         self._out.append(
             Segment(
-                changes=tuple(self._open),
+                changes=self.output.take(self.output.mark()),
                 position=position,
                 ends_transaction=False,
                 transactions=0,
@@ -125,35 +140,47 @@ class Segments:
                 timestamp=position.timestamp,
             )
         )
-        self._clear_open()
-
-    def _clear_open(self) -> None:
-        self._open = []
+        self._gathered = START
         self._open_rows = self._open_bytes = 0
 
-    def mark(self) -> tuple[int, int]:
-        """Return a savepoint in the open transaction, for :meth:`forget_since`."""
-        return self.pieces, len(self._open)
+    def _clear_open(self) -> None:
+        self.output.forget(self._gathered)
+        self._open_rows = self._open_bytes = 0
 
-    def forget_since(self, mark: tuple[int, int]) -> bool:
-        """Drop the changes since ``mark`` (their rows still count); False when some were handed over already."""
-        pieces, kept = mark
+    def mark(self) -> tuple[int, Mark]:
+        """Return a savepoint in the open transaction, for :meth:`forget_since`."""
+        return self.pieces, self.output.mark().since(self._gathered)
+
+    def forget_since(self, savepoint: tuple[int, Mark] | None) -> bool:
+        """Drop the changes since the savepoint, None: all of the open transaction; their rows still count.
+
+        Returns False when some were handed over already.
+        """
+        pieces, mark = savepoint or (0, START)
         if pieces != self.pieces:
             return False
-        del self._open[kept:]
+        self.output.forget(mark.behind(self._gathered))
         return True
 
     def end(self, *, transactions: int = 1) -> None:
         """Close the open transaction; ``place`` must be its end already."""
         split = self.pieces > 0
-        self._gathered += self._open
-        self._gathered_rows += self._open_rows
-        self._gathered_bytes += self._open_bytes
+        self._gathered = self.output.mark()
+        self._rows_done = self.pieces = 0
+        rows, size = self._open_rows, self._open_bytes
+        self._open_rows = self._open_bytes = 0
+        self.gather(rows=rows, size=size, transactions=transactions)
+        if split and self._moved:
+            self._flush()
+
+    def gather(self, *, rows: int, size: int, transactions: int) -> None:
+        """Take in whole transactions, whose commands stand at the output's end; ``place`` must be behind them."""
+        self._gathered = self.output.mark()
+        self._gathered_rows += rows
+        self._gathered_bytes += size
         self._transactions += transactions
         self._moved = True
-        self._clear_open()
-        self._rows_done = self.pieces = 0
-        if split or self._too_large(self._gathered_rows + 1, self._gathered_bytes + 1):
+        if self._gathered_rows >= self.limits.max_rows or self._gathered_bytes >= self.limits.max_bytes:
             self._flush()
 
     def beat(self) -> None:
@@ -165,7 +192,7 @@ class Segments:
         position = self._place().after_rows(self._rows_done)
         self._out.append(
             Segment(
-                changes=tuple(self._gathered),
+                changes=self.output.take(self._gathered),
                 position=position,
                 ends_transaction=position.at_boundary,
                 transactions=self._transactions,
@@ -175,6 +202,6 @@ class Segments:
                 idle=idle,
             )
         )
-        self._gathered = []
+        self._gathered = START
         self._gathered_rows = self._gathered_bytes = self._transactions = 0
         self._moved = False

@@ -39,6 +39,7 @@ class Columns:
 
     before: tuple[int, ...]
     after: tuple[int, ...]
+    program: None = None
 
 
 @dataclass(frozen=True, slots=True)

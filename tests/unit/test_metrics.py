@@ -50,6 +50,7 @@ class WholeTable:
 
     before = (0,)
     after = (0,)
+    program = None
 
 
 class Bench:

@@ -53,6 +53,14 @@ class Mark(NamedTuple):
     null_keys: int
     reserved_keys: int
 
+    def since(self, start: Mark) -> Mark:
+        """Return this place as seen from ``start``."""
+        return Mark(*(here - there for here, there in zip(self, start, strict=True)))
+
+    def behind(self, start: Mark) -> Mark:
+        """Return the place that :meth:`since` was asked for, with ``start`` where it is now."""
+        return Mark(*(here + there for here, there in zip(self, start, strict=True)))
+
 
 START = Mark(0, 0, 0, 0, 0)
 

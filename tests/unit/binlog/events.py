@@ -24,6 +24,7 @@ class Columns:
 
     def __init__(self, *columns: int) -> None:
         self.before = self.after = columns
+        self.program = None
 
 
 class All:

@@ -11,6 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hasync.binlog.charsets import decode_bytes, decode_compressed, decode_enum, decode_padded, decode_set
+from hasync.binlog.codec.images import Rows, Shape
+from hasync.binlog.codec.text import Text
 from hasync.binlog.identifiers import decode_inet6
 from hasync.binlog.jsonb import decode_json
 from hasync.binlog.numbers import (
@@ -21,7 +23,6 @@ from hasync.binlog.numbers import (
     decode_signed,
     decode_unsigned,
 )
-from hasync.binlog.rows import CUT_SHORT, read_image, skip_image
 from hasync.binlog.tablemap import ColumnLayout
 from hasync.binlog.temporal import decode_datetime2, decode_time2, decode_timestamp2
 from hasync.binlog.types import Code, UnsupportedTypeError, decoding, extent, metadata_bytes
@@ -239,33 +240,50 @@ def test_compressed_values() -> None:
 
 # ---------------------------------------------------------------------------- row images
 
-COLUMNS = [(0, 4, decode_signed, None), (1, 0, decode_bytes, None), (2, 0, None, None), (0, 1, decode_unsigned, None)]
+SHAPE = [(0, 4, 0, -1), (1, 0, 1, -1), (2, 0, -1, -1), (0, 1, 2, -1)]
+TEXTS = [(decode_signed, None), (decode_bytes, None), (decode_unsigned, None)]
 IMAGE = b"\0" + pack("<i", -7) + b"\3abc" + pack("<H", 2) + b"zz" + b"\xff"
 
 
-def test_image_is_decoded_and_skipped_alike() -> None:
-    """Skipping by length ends where decoding ends."""
-    row, at = read_image(b"??" + IMAGE, 2, 2 + len(IMAGE), tuple(COLUMNS))
-    assert (row, at) == ((b"-7", b"abc", b"255"), 2 + len(IMAGE))
-    assert skip_image(b"??" + IMAGE, 2, 2 + len(IMAGE), [column[:2] for column in COLUMNS]) == at
+def located(data: bytes, start: int, end: int, *, wanted: bool = True) -> Rows:
+    columns = SHAPE if wanted else [(prefix, size, -1, -1) for prefix, size, *_ in SHAPE]
+    rows = Rows([Text(decode, arg) for decode, arg in TEXTS] if wanted else [])
+    rows.locate(data, (start, end), Shape(columns), None)
+    return rows
+
+
+def test_wanted_values_are_found_and_the_others_skipped() -> None:
+    """Two rows, one behind the other, in the middle of a packet."""
+    rows = located(b"??" + IMAGE + IMAGE + b"??", 2, 2 + 2 * len(IMAGE))
+    assert rows.count == 2
+    assert [[rows.value(row, slot) for slot in range(3)] for row in range(2)] == [[b"-7", b"abc", b"255"]] * 2
+
+
+def test_rows_of_which_nothing_is_wanted_are_counted() -> None:
+    """Skipping by length ends where finding ends."""
+    assert located(IMAGE * 3, 0, 3 * len(IMAGE), wanted=False).count == 3
+
+
+def test_more_rows_than_there_was_room_for_are_all_found() -> None:
+    """The room grows, and keeps what was found before."""
+    rows = located(IMAGE * 1000, 0, 1000 * len(IMAGE))
+    assert [rows.value(row, 1) for row in range(rows.count)] == [b"abc"] * 1000
 
 
 def test_nulls_take_no_bytes() -> None:
     """A NULL that nobody wants is not a value of the next column."""
     raw = bytes((0b0110,)) + pack("<i", 1) + b"\2"
-    assert read_image(raw, 0, len(raw), tuple(COLUMNS)) == ((b"1", None, b"2"), len(raw))
-    assert skip_image(raw, 0, len(raw), [column[:2] for column in COLUMNS]) == len(raw)
+    rows = located(raw, 0, len(raw))
+    assert [rows.value(0, slot) for slot in range(3)] == [b"1", None, b"2"]
 
 
-@pytest.mark.parametrize("length", range(len(IMAGE)))
+@pytest.mark.parametrize("length", range(1, len(IMAGE)))
 def test_image_cut_short_is_an_error(length: int) -> None:
     """At every byte, whether more bytes follow (a checksum) or not."""
     for raw in (IMAGE[:length], IMAGE[:length] + b"\0\0\0\0"):
-        with pytest.raises(DAMAGE):
-            read_image(raw, 0, length, tuple(COLUMNS))
-        with pytest.raises(DAMAGE):
-            skip_image(raw, 0, length, [column[:2] for column in COLUMNS])
-    assert CUT_SHORT
+        for wanted in (True, False):
+            with pytest.raises(DAMAGE):
+                located(raw, 0, length, wanted=wanted)
 
 
 # --------------------------------------------------------------------------------- types
