@@ -1,5 +1,6 @@
 """Numbers of row images, as ``SELECT`` prints them."""
 
+from decimal import Decimal
 from struct import Struct
 
 _FLOAT = Struct("<f")
@@ -8,6 +9,9 @@ _DIGITS_PER_WORD = 9
 _BYTES_OF_DIGITS = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
 _MOST_PLAIN_DIGITS = 15
 """MySQL's MAX_DECPT_FOR_F_FORMAT: beyond it a number is printed with an exponent."""
+
+NOT_FIXED = 31
+"""Stands for "as many decimals as needed": a FLOAT or DOUBLE without declared ones, of which there are at most 30."""
 
 
 def decode_signed(data: bytes, at: int, size: int, _arg: object) -> bytes:
@@ -55,6 +59,43 @@ def plain(text: str) -> bytes:
     if len(digits) <= point:
         return f"{sign}{digits}{'0' * (point - len(digits))}".encode()
     return f"{sign}{digits[:point]}.{digits[point:]}".encode()
+
+
+def decode_declared_float(data: bytes, at: int, size: int, arg: tuple[int, int]) -> bytes:
+    """FLOAT(m, d) and FLOAT ZEROFILL; ``arg``: decimals or :data:`NOT_FIXED`, and the width that zeros fill, or 0."""
+    decimals, width = arg
+    number: float = _FLOAT.unpack_from(data, at)[0]
+    text = decode_float(data, at, size, None) if decimals == NOT_FIXED else fixed(number, decimals)
+    return text.rjust(width, b"0")
+
+
+def decode_declared_double(data: bytes, at: int, _size: int, arg: tuple[int, int]) -> bytes:
+    """DOUBLE(m, d) and DOUBLE ZEROFILL; ``arg`` as for a FLOAT."""
+    decimals, width = arg
+    number: float = _DOUBLE.unpack_from(data, at)[0]
+    text = double_text(number) if decimals == NOT_FIXED else fixed(number, decimals)
+    return text.rjust(width, b"0")
+
+
+def fixed(number: float, decimals: int) -> bytes:
+    """Print with a fixed number of decimals, as MySQL's ``my_fcvt`` does.
+
+    Where the shortest text that reads back as the same double has fewer decimals, zeros
+    follow it, not the double's further digits.
+    """
+    shortest = Decimal(repr(number))
+    places = -int(shortest.as_tuple().exponent)
+    return f"{number if places > decimals else shortest:.{decimals}f}".encode()
+
+
+def decode_zerofill(data: bytes, at: int, size: int, arg: int) -> bytes:
+    """TINYINT to BIGINT ZEROFILL, which are unsigned; ``arg``: the width that zeros fill."""
+    return (b"%d" % int.from_bytes(data[at : at + size], "little")).rjust(arg, b"0")
+
+
+def decode_decimal_zerofill(data: bytes, at: int, size: int, arg: tuple[int, int]) -> bytes:
+    """DECIMAL ZEROFILL: all its digits, and the point if it has one."""
+    return decode_decimal(data, at, size, arg).rjust(arg[0] + bool(arg[1]), b"0")
 
 
 def decimal_bytes(precision: int, scale: int) -> int:

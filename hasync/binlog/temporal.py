@@ -66,6 +66,11 @@ def decode_time2(data: bytes, at: int, size: int, arg: int) -> bytes:
     return text + _fraction(number & ((1 << shift) - 1), arg) if arg else text
 
 
+def decode_year2(data: bytes, at: int, _size: int, _arg: object) -> bytes:
+    """YEAR(2) of MariaDB: the last two digits."""
+    return b"%02d" % (data[at] % 100)
+
+
 def decode_time(data: bytes, at: int, _size: int, _arg: object) -> bytes:
     """TIME before MySQL 5.6: three bytes, the signed number hhmmss."""
     number = int.from_bytes(data[at : at + 3], "little", signed=True)
@@ -92,6 +97,54 @@ def decode_timestamp(data: bytes, at: int, _size: int, _arg: object) -> bytes:
     """TIMESTAMP before MySQL 5.6: four little-endian bytes of Unix seconds."""
     seconds = int.from_bytes(data[at : at + 4], "little")
     return civil(seconds) if seconds else b"0000-00-00 00:00:00"
+
+
+_TIME_HIRES_BYTES = (3, 4, 4, 5, 5, 5, 6)
+_DATETIME_HIRES_BYTES = (8, 6, 6, 7, 7, 7, 8)
+_TIME_HIRES_ZERO = 839 * 3600
+"""Seconds that are added, so that no stored number is negative."""
+
+
+def time_hires_bytes(digits: int) -> int:
+    """Return how many bytes MariaDB's old TIME takes."""
+    return _TIME_HIRES_BYTES[digits]
+
+
+def datetime_hires_bytes(digits: int) -> int:
+    """Return how many bytes MariaDB's old DATETIME takes."""
+    return _DATETIME_HIRES_BYTES[digits]
+
+
+def decode_time_hires(data: bytes, at: int, size: int, arg: int) -> bytes:
+    """TIME(1..6) of MariaDB 5.3: a big-endian count of the smallest unit, from -839 hours on."""
+    unit = 10**arg
+    number = int.from_bytes(data[at : at + size], "big") - _TIME_HIRES_ZERO * unit
+    seconds, fraction = divmod(abs(number), unit)
+    sign = b"-" if number < 0 else b""
+    return b"%s%02d:%02d:%02d.%0*d" % (sign, seconds // 3600, seconds // 60 % 60, seconds % 60, arg, fraction)
+
+
+def decode_datetime_hires(data: bytes, at: int, size: int, arg: int) -> bytes:
+    """DATETIME(1..6) of MariaDB 5.3: big-endian, all parts multiplied up (13 months, 32 days, 24 hours, ...)."""
+    seconds, fraction = divmod(int.from_bytes(data[at : at + size], "big"), 10**arg)
+    days = seconds // 86400
+    return b"%04d-%02d-%02d %02d:%02d:%02d.%0*d" % (
+        days // 32 // 13,
+        days // 32 % 13,
+        days % 32,
+        seconds // 3600 % 24,
+        seconds // 60 % 60,
+        seconds % 60,
+        arg,
+        fraction,
+    )
+
+
+def decode_timestamp_hires(data: bytes, at: int, size: int, arg: int) -> bytes:
+    """TIMESTAMP(1..6) of MariaDB 5.3: four big-endian bytes of Unix seconds, and the count of the smallest unit."""
+    seconds = int.from_bytes(data[at : at + 4], "big")
+    fraction = int.from_bytes(data[at + 4 : at + size], "big")
+    return b"%s.%0*d" % (civil(seconds) if seconds or fraction else b"0000-00-00 00:00:00", arg, fraction)
 
 
 def civil(seconds: int) -> bytes:

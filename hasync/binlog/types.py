@@ -20,21 +20,31 @@ from hasync.binlog.jsonb import decode_json
 from hasync.binlog.numbers import (
     decimal_bytes,
     decode_decimal,
+    decode_decimal_zerofill,
+    decode_declared_double,
+    decode_declared_float,
     decode_double,
     decode_float,
     decode_signed,
     decode_unsigned,
+    decode_zerofill,
 )
 from hasync.binlog.temporal import (
+    datetime_hires_bytes,
     decode_date,
     decode_datetime,
     decode_datetime2,
+    decode_datetime_hires,
     decode_time,
     decode_time2,
+    decode_time_hires,
     decode_timestamp,
     decode_timestamp2,
+    decode_timestamp_hires,
     decode_year,
+    decode_year2,
     fraction_bytes,
+    time_hires_bytes,
 )
 from hasync.model.change import Kind
 
@@ -80,10 +90,18 @@ class Code(IntEnum):
     VAR_STRING = 253
     STRING = 254
     GEOMETRY = 255
-    # Ours: BINARY in the binlog, told apart by hasync.binlog.catalog.
+    # Ours: what the binlog does not tell from another type; told apart by hasync.binlog.catalog.
     MARIADB_UUID = 0x100
     MARIADB_INET6 = 0x101
     MARIADB_INET4 = 0x102
+    MARIADB_YEAR2 = 0x103
+    MARIADB_TIME_HIRES = 0x104
+    MARIADB_DATETIME_HIRES = 0x105
+    MARIADB_TIMESTAMP_HIRES = 0x106
+    ZEROFILL = 0x107
+    ZEROFILL_DECIMAL = 0x108
+    DECLARED_FLOAT = 0x109
+    DECLARED_DOUBLE = 0x10A
 
 
 class ColumnLike(Protocol):
@@ -95,7 +113,10 @@ class ColumnLike(Protocol):
 
     @property
     def meta(self) -> int:
-        """Length, precision << 8 | scale, fractional digits, or the width of a length, by type."""
+        """Length, precision << 8 | scale, fractional digits, or the width of a length, by type.
+
+        Of ours: the printed width for ZEROFILL; decimals << 8 | printed width for a declared FLOAT or DOUBLE.
+        """
 
     @property
     def unsigned(self) -> bool:
@@ -156,6 +177,12 @@ _FRACTIONAL = {Code.TIMESTAMP2: 4, Code.DATETIME2: 5, Code.TIME2: 3}
 _ONE_BYTE_META = _PREFIXED | {Code.FLOAT, Code.DOUBLE} | _FRACTIONAL.keys()
 _TWO_BYTE_META = _VARYING | {Code.STRING, Code.ENUM, Code.SET, Code.NEWDECIMAL, Code.BIT}
 
+_HIRES: dict[int, Callable[[int], int]] = {
+    Code.MARIADB_TIME_HIRES: time_hires_bytes,
+    Code.MARIADB_DATETIME_HIRES: datetime_hires_bytes,
+    Code.MARIADB_TIMESTAMP_HIRES: lambda digits: 4 + fraction_bytes(digits),
+}
+
 _TEMPORAL: dict[int, Decoder] = {
     Code.DATE: decode_date,
     Code.NEWDATE: decode_date,
@@ -165,6 +192,9 @@ _TEMPORAL: dict[int, Decoder] = {
     Code.TIMESTAMP2: decode_timestamp2,
     Code.DATETIME2: decode_datetime2,
     Code.TIME2: decode_time2,
+    Code.MARIADB_TIME_HIRES: decode_time_hires,
+    Code.MARIADB_DATETIME_HIRES: decode_datetime_hires,
+    Code.MARIADB_TIMESTAMP_HIRES: decode_timestamp_hires,
 }
 _PLAIN: dict[int, tuple[Decoder, Kind]] = {
     Code.FLOAT: (decode_float, Kind.FLOAT),
@@ -177,7 +207,15 @@ _PLAIN: dict[int, tuple[Decoder, Kind]] = {
     Code.MARIADB_UUID: (decode_uuid, Kind.TEXT),
     Code.MARIADB_INET6: (decode_inet6, Kind.TEXT),
     Code.MARIADB_INET4: (decode_inet4, Kind.TEXT),
+    Code.MARIADB_YEAR2: (decode_year2, Kind.INTEGER),
 }
+_PAIRS: dict[int, tuple[Decoder, Kind]] = {
+    Code.NEWDECIMAL: (decode_decimal, Kind.DECIMAL),
+    Code.ZEROFILL_DECIMAL: (decode_decimal_zerofill, Kind.DECIMAL),
+    Code.DECLARED_FLOAT: (decode_declared_float, Kind.FLOAT),
+    Code.DECLARED_DOUBLE: (decode_declared_double, Kind.FLOAT),
+}
+"""Types whose ``arg`` is their ``meta``'s two bytes, the higher one first."""
 
 
 def metadata_bytes(code: int) -> int:
@@ -205,6 +243,8 @@ def extent(column: ColumnLike) -> Extent:
 
 
 def _size_by_meta(code: int, meta: int) -> int:
+    if code in _HIRES:
+        return _HIRES[code](meta)
     if code in _FRACTIONAL:
         return _FRACTIONAL[Code(code)] + fraction_bytes(meta)
     if code == Code.NEWDECIMAL:
@@ -223,13 +263,15 @@ def decoding(column: ColumnLike, charsets: Mapping[int, str]) -> Decoding:
     code, meta = column.code, column.meta
     if code in _INTEGERS:
         return Decoding(decode_unsigned if column.unsigned else decode_signed, None, Kind.INTEGER)
-    if code in _TEMPORAL:
-        return Decoding(_TEMPORAL[code], meta, Kind.TEMPORAL)
+    if code in _TEMPORAL or code == Code.ZEROFILL:
+        kind = Kind.TEMPORAL if code in _TEMPORAL else Kind.INTEGER
+        return Decoding(_TEMPORAL.get(code, decode_zerofill), meta, kind)
     if code in _PLAIN:
         decode, kind = _PLAIN[code]
         return Decoding(decode, None, kind)
-    if code == Code.NEWDECIMAL:
-        return Decoding(decode_decimal, (meta >> 8, meta & 0xFF), Kind.DECIMAL)
+    if code in _PAIRS:
+        decode, kind = _PAIRS[code]
+        return Decoding(decode, (meta >> 8, meta & 0xFF), kind)
     if code in (Code.ENUM, Code.SET):
         return _members(column, charsets)
     if code in _BLOBS or code in _VARYING or code in (Code.STRING, Code.BLOB_COMPRESSED):
