@@ -7,12 +7,12 @@ workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-large fuzz bench check lint types contracts lock clean distclean
+.PHONY: help setup demo test test-pure packages test-large fuzz bench check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing: Debian packages (as root), .venv, MySQL in a cache
+setup: ## Install what is missing: Debian packages (as root), .venv, the codec, MySQL in a cache
 	@scripts/setup.sh
 
 demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=mariadb for MariaDB)
@@ -27,7 +27,13 @@ test-large: setup ## One transaction of five million rows through a worker (LARG
 fuzz: setup ## Ten minutes of mutated binlog packets (FUZZ_S=60: a minute; ARGS="--seed x": those again)
 	@$(python) -m tests.fuzz $(ARGS)
 
-bench: setup ## Rows per second beside mysql-replication (ARGS=--quick: a short one)
+test-pure: setup ## The codec's tests on its modules as they are written, uncompiled (ARGS as for test)
+	@$(python) -m pytest -p tests.uncompiled $(or $(ARGS),tests/unit/binlog)
+
+packages: setup ## Build a wheel; install it, and the source without a compiler; the codec's tests on both
+	@scripts/packages.sh $(ARGS)
+
+bench: setup ## Rows per second beside go-mysql and others (ARGS=--quick: three minutes)
 	@$(python) -m benchmarks $(ARGS)
 
 check: lint types contracts ## Everything that reads the code without running it
@@ -47,6 +53,7 @@ lock: ## Pin the newest versions of requirements/*.in, with hashes
 
 clean: ## Remove what tools leave behind
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	@rm -f hasync/binlog/codec/*.so hasync/binlog/codec/*.c
 	@find $(sources) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove .venv too, and the cache that all clones share
