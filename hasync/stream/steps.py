@@ -56,13 +56,16 @@ class Keys:
         """Return what stands for the keys of an image that a rule's operations do not have."""
         return cls(lambda rows: [None] * len(rows), b"")
 
-    def of(self, rows: Rows, writes: WriteSet) -> list[Value]:
-        """Return one key per row, None where a column is NULL or the key is reserved (which is counted)."""
+    def of(self, rows: Rows, writes: WriteSet, *, nulls: bool = False, reserved: bool = True) -> list[Value]:
+        """Return one key per row, None where a column is NULL or the key is reserved; both are counted if asked for."""
         keys = self._render(rows)
+        missing = keys.count(None)
+        if missing and nulls:
+            writes.skipped[NULL_KEY] += missing
         if not self._exposed:
             return keys
         allowed = [None if key is None or key.startswith(RESERVED_PREFIX) else key for key in keys]
-        if refused := allowed.count(None) - keys.count(None):
+        if (refused := allowed.count(None) - missing) and reserved:
             writes.skipped[RESERVED_KEY] += refused
         return allowed
 
@@ -109,14 +112,14 @@ class WriteStep:
 
     def insert(self, after: Rows, writes: WriteSet) -> None:
         """Apply inserted rows."""
-        self._put(after, self._counted(self._new_keys.of(after, writes), writes), writes)
+        self._put(after, self._new_keys.of(after, writes, nulls=True), writes)
 
     def update(self, before: Rows, after: Rows, writes: WriteSet) -> None:
         """Apply updated rows."""
         if self._changed:
             before, after = self._changed.pick(before, after)
-        old_keys = self._old_keys.of(before, writes)
-        new_keys = self._counted(self._new_keys.of(after, writes), writes)
+        old_keys = self._old_keys.of(before, writes, reserved=False)
+        new_keys = self._new_keys.of(after, writes, nulls=True)
         rows = [old + new for old, new in zip(before, after, strict=True)] if self._joined else after
         if old_keys == new_keys:
             self._put(rows, new_keys, writes)
@@ -129,12 +132,6 @@ class WriteStep:
     def delete(self, before: Rows, writes: WriteSet) -> None:
         """Apply deleted rows."""
         writes.delete_all(self._old_keys.of(before, writes))
-
-    @staticmethod
-    def _counted(keys: list[Value], writes: WriteSet) -> list[Value]:
-        if missing := keys.count(None):
-            writes.skipped[NULL_KEY] += missing
-        return keys
 
 
 def put_strings(value: Render, ttl_ms: int | None) -> Put:

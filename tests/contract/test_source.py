@@ -247,7 +247,7 @@ def test_changes_carry_the_selection_itself(world: World, source: ChangeSource) 
     """Consumers put their plan into the selection, and get the same object back."""
 
     class Plan:
-        before, after = (0,), (1,)
+        before, after, program = (0,), (1,), None
 
     plan = Plan()
 

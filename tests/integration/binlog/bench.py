@@ -23,6 +23,7 @@ class Columns:
 
     before: tuple[int, ...]
     after: tuple[int, ...]
+    program: None = None
 
 
 @dataclass(slots=True)
