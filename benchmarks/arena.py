@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import TimeoutExpired
 
-from benchmarks.contender import GO
+from benchmarks.contender import GO, OURS
 from benchmarks.task import BINLOG_BEGIN, Answer, Task, Void
 from benchmarks.workload import Workload
 from hasync.model.state import state_key
@@ -18,12 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arena:
-    """Servers that run, a directory of this benchmark's own, and the Go program (None: not built)."""
+    """Servers that run, a directory of this benchmark's own, and the Go program (None: not built).
+
+    ``profile``: where each run of hasync leaves the profile of its stream's thread; None: nowhere.
+    """
 
     source: MySql
     cache: Redis
     directory: Path
     program: Path | None
+    profile: Path | None = None
 
     @property
     def stream(self) -> Path:
@@ -50,7 +54,8 @@ class Arena:
 
     def process(self, name: str, task: Task) -> Process:
         """Return a contender's process, not yet started."""
-        python = [sys.executable, "-m", "benchmarks.contender", name]
+        profiler = ["-m", "cProfile", "-o", str(self.profile)] if self.profile and name == OURS else []
+        python = [sys.executable, *profiler, "-m", "benchmarks.contender", name]
         command = [str(self.program)] if name == GO else python
         log = self.directory / "contender.log"
         log.unlink(missing_ok=True)

@@ -65,13 +65,14 @@ def audit(cache: "Redis", chunks: Iterable[Chunk], *, keys_left: int, state_key:
         for chunk in chunks:
             found = wire.exchange(chunk.question)
             rows += chunk.rows
-            wrong += 0 if found == chunk.reply else _differences(found, chunk.reply)
+            wrong += 0 if found == chunk.reply else differences(found, chunk.reply)
     foreign = int(cache.command("DBSIZE")) - int(cache.command("EXISTS", state_key)) - rows * keys_left
     if wrong or foreign:
         raise Void(f"of {rows} rows {wrong} are wrong or missing in Redis, and it has {foreign:+d} keys")
 
 
-def _differences(found: bytes, expected: bytes) -> int:
+def differences(found: bytes, expected: bytes) -> int:
+    """Return how many of the replies are others than expected."""
     pairs = zip(_parsed(found), _parsed(expected), strict=True)
     return sum(one != other for one, other in pairs)
 

@@ -15,9 +15,10 @@ from benchmarks.contender import CONTENDERS, GO, OURS
 from benchmarks.contest import Contest
 from benchmarks.filling import SERVER, prepare
 from benchmarks.machine import machine
+from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.results import Latency, Outcome
 from benchmarks.task import Void
-from benchmarks.workload import FULL, QUICK, WORKLOADS, Plan
+from benchmarks.workload import WORKLOADS
 from testbed import MissingError, MySql, Redis, StartError, workdir
 
 EXIT_VOID = 1
@@ -30,7 +31,9 @@ TROUBLES = (Void, StartError, MissingError, pymysql.MySQLError, redis.RedisError
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Rows per second, binlog to Redis.")
-    parser.add_argument("--quick", action="store_true", help="fewer rows, one counted run: shows that it works")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rows and rounds, no large transaction: three minutes"
+    )
     parser.add_argument(
         "--only", type=_among(FULL.parts), metavar="PART,...", help=f"these parts alone: {', '.join(FULL.parts)}"
     )
@@ -41,6 +44,9 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         default=CONTENDERS,
         metavar="NAME,...",
         help=f"these contenders alone: {', '.join(CONTENDERS)}",
+    )
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE", help="where hasync's runs write a cProfile of the stream's thread"
     )
     return parser.parse_args(words)
 
@@ -62,7 +68,7 @@ def main(words: Sequence[str]) -> int:
     options = arguments(words)
     plan = QUICK if options.quick else FULL
     try:
-        outcome = measure(replace(plan, parts=options.only or plan.parts), options.contenders)
+        outcome = measure(replace(plan, parts=options.only or plan.parts), options.contenders, options.profile)
     except TROUBLES as trouble:
         print(f"bench: VOID: {trouble}", flush=True)
         return EXIT_VOID
@@ -72,13 +78,14 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def measure(plan: Plan, contenders: Sequence[str]) -> Outcome:
+def measure(plan: Plan, contenders: Sequence[str], profile: Path | None = None) -> Outcome:
     """Start the servers, measure the plan's parts, end the servers. Raises any of TROUBLES."""
+    profile = profile.absolute() if profile else None
     program, not_built = _go_program() if GO in contenders else (None, "")
     able = [name for name in contenders if name != GO or program]
     with workdir() as directory, MySql(directory, options=SERVER) as source, Redis(directory) as cache:
         print(f"mysql {source.address}, redis {cache.address}", flush=True)
-        arena = Arena(source=source, cache=cache, directory=directory, program=program)
+        arena = Arena(source=source, cache=cache, directory=directory, program=program, profile=profile)
         where = machine(mysql=str(source.sql("SELECT VERSION()")[0][0]), redis=cache.info("server")["redis_version"])
         prepare(source)
         contest = Contest(arena, able)

@@ -1,15 +1,17 @@
 """The contenders in turns over the same binlog, each run followed by an audit of all rows."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from benchmarks.arena import STATE_KEY, Arena
 from benchmarks.audit import audit, set_out
 from benchmarks.contender import LIBRARY, OURS, READ_LIMIT
 from benchmarks.filling import CHUNK_ROWS, Chunk, chunks, fill
+from benchmarks.plan import Plan
 from benchmarks.results import Large, Result
 from benchmarks.task import Answer, Task
-from benchmarks.workload import LARGE, Plan, Workload
+from benchmarks.workload import LARGE, Workload
 
 
 class Contest:
@@ -28,7 +30,7 @@ class Contest:
         expected = list(chunks(self._arena.source, workload))
         self._arena.stream.write_bytes(b"".join(chunk.commands for chunk in expected))
         result = Result(workload=workload.name, rows=size.rows, runs={name: [] for name in self._contenders})
-        for turn in range(plan.warm_ups + plan.counted):
+        for turn in _turns(plan):
             for name in self._order(turn):
                 asked = replace(task, rows=size.slow_rows) if name == LIBRARY else task
                 answer = self._run(name, asked, workload, expected)
@@ -65,6 +67,15 @@ class Contest:
         answer = self._arena.run(name, task)
         audit(self._arena.cache, begun, keys_left=workload.keys_left, state_key=STATE_KEY)
         return answer
+
+
+def _turns(plan: Plan) -> Iterator[int]:
+    """Return the rounds' numbers, as long as another one may begin."""
+    yield from range(plan.warm_ups)
+    until = time.monotonic() + plan.round_s
+    for turn in range(plan.warm_ups, plan.warm_ups + plan.counted):
+        if turn == plan.warm_ups or time.monotonic() < until:
+            yield turn
 
 
 def _first(expected: Sequence[Chunk], rows: int) -> Sequence[Chunk]:

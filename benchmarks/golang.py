@@ -22,6 +22,13 @@ class NotBuiltError(Exception):
     """The Go program cannot be built here; the message says why."""
 
 
+def modules() -> dict[str, str]:
+    """Return the versions of the libraries that the program is written with."""
+    lines = (SOURCES / "go.mod").read_text(encoding="utf-8").splitlines()
+    required = (line.split() for line in lines if line.startswith("\t") and not line.endswith("// indirect"))
+    return {name.removeprefix("github.com/"): version for name, version in required}
+
+
 def build() -> Path:
     """Return the program, building it unless the cache has it. Raises NotBuiltError."""
     home = cache() / "go"

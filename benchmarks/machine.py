@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.golang import modules
+
 PACKAGES = ("mysql-replication", "PyMySQL", "redis", "hiredis")
 
 
@@ -18,7 +20,7 @@ def machine(*, mysql: str, redis: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "mysql": mysql,
         "redis": redis,
-        "packages": {package: version(package) for package in PACKAGES},
+        "packages": {package: version(package) for package in PACKAGES} | modules(),
     }
 
 

@@ -4,7 +4,7 @@ What Redis must hold is written as SQL, so that MySQL itself says what each row'
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Words = tuple[str, ...]
@@ -41,14 +41,6 @@ class Workload:
     def row_number(self) -> str:
         """The column that counts the rows."""
         return self.columns.split()[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How many rows of a workload: all, and the first ones, for contenders that would take minutes."""
-
-    rows: int
-    slow_rows: int
 
 
 def _word(text: str) -> str:
@@ -144,42 +136,3 @@ WORKLOADS = {
     workload.name: workload for workload in (BULK, _balance("one_row", event_rows=1), _wide(), _deletes(), _hashes())
 }
 ALL = {**WORKLOADS, LARGE.name: LARGE, LATENCY.name: LATENCY}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How much is measured. ``warm_ups`` and ``counted``: runs of each contender. Times in seconds."""
-
-    sizes: Mapping[str, Size]
-    warm_ups: int
-    counted: int
-    latency_s: float
-    large_rows: int = 5_000_000
-    parts: tuple[str, ...] = field(default=(*WORKLOADS, "latency"))
-
-
-FULL = Plan(
-    sizes={
-        "bulk": Size(rows=900_000, slow_rows=50_000),
-        "one_row": Size(rows=300_000, slow_rows=10_000),
-        "wide": Size(rows=400_000, slow_rows=10_000),
-        "deletes": Size(rows=400_000, slow_rows=40_000),
-        "hashes": Size(rows=500_000, slow_rows=40_000),
-    },
-    warm_ups=1,
-    counted=3,
-    latency_s=20.0,
-    parts=(*WORKLOADS, "latency", "large"),
-)
-QUICK = Plan(
-    sizes={
-        "bulk": Size(rows=200_000, slow_rows=20_000),
-        "one_row": Size(rows=60_000, slow_rows=5_000),
-        "wide": Size(rows=60_000, slow_rows=4_000),
-        "deletes": Size(rows=80_000, slow_rows=15_000),
-        "hashes": Size(rows=100_000, slow_rows=15_000),
-    },
-    warm_ups=0,
-    counted=1,
-    latency_s=5.0,
-)
