@@ -56,6 +56,7 @@ class Event(StrEnum):
 
     STARTED = "started", "instance started"
     SHUTDOWN = "shutdown", "asked to stop, handing over"
+    UNCOMPILED = "uncompiled", "the binlog codec runs uncompiled, many times slower"
     STOPPED = "stopped", "instance stopped"
     FAILED = "failed", "instance gives up"
 

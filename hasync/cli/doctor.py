@@ -33,7 +33,7 @@ UNREADABLE: Final = "config.secrets"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check and what it is about: ``cluster``, or a stream."""
+    """A check and what it is about: ``instance``, ``cluster``, or a stream."""
 
     about: str
     check: Check
@@ -75,7 +75,7 @@ def doctor(
 ) -> None:
     """Look at all servers as an instance would.
 
-    ZooKeeper, a stream's config, its MySQL or MariaDB, its Redis, whether it is halted and
+    This installation, ZooKeeper, a stream's config, its MySQL or MariaDB, its Redis, whether it is halted and
     where a new term would resume; nothing is written.
     Without --stream: all streams of HASYNC_STREAMS, or else all in ZooKeeper. Exits with
     1 when something has to be mended; a '!' may stay. Run it where instances run: with
@@ -83,7 +83,7 @@ def doctor(
     """
     call = invocation(ctx)
     document = read(config) if config is not None else None
-    findings: list[Finding] = []
+    findings = [Finding("instance", check) for check in call.outside.installation()]
     try:
         with call.connect() as cluster:
             findings += [Finding("cluster", check) for check in cluster.checks()]

@@ -24,6 +24,7 @@ from hasync.model.config import StreamConfig
 from hasync.ports import ChangeSource, Sink
 from hasync.settings import environment
 from hasync.worker.adapters import build_session, build_sink, build_source, secrets_from
+from hasync.worker.installation import codec_check
 from hasync.worker.instance import run_worker
 from hasync.worker.preflight import preflight
 
@@ -118,6 +119,7 @@ def outside_world() -> Outside:
         connect=connect,
         servers=servers,
         work=work,
+        installation=lambda: (codec_check(),),
     )
 
 

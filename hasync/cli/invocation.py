@@ -52,7 +52,8 @@ class Outside:
     """The world around a command; a test hands in another one.
 
     ``interactive``: somebody can answer a question. ``connect`` and ``servers`` build
-    adapters; ``work`` is the instance itself and returns its exit code.
+    adapters; ``work`` is the instance itself and returns its exit code. ``installation``:
+    what ``doctor`` says of hasync as it is installed here.
     """
 
     environ: Mapping[str, str]
@@ -64,6 +65,7 @@ class Outside:
     connect: Callable[["Invocation"], AbstractContextManager[Cluster]]
     servers: Callable[["Invocation", str, StreamConfig], Servers]
     work: Callable[["Invocation", threading.Event], int]
+    installation: Callable[[], tuple[Check, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self._collectors.gauge("build_info").labels(__version__, platform.python_version()).set(1)
+        self._codec = self._collectors.gauge("codec_compiled")
         self._connected = self._collectors.gauge("zookeeper_connected")
         self._last_contact = self._collectors.gauge("zookeeper_last_contact_timestamp_seconds")
         for state in SESSION_STATES:
@@ -53,6 +54,10 @@ class Metrics:
         if name not in self._streams:
             self._streams[name] = StreamMetrics(name, self._collectors, self._clock)
         return self._streams[name]
+
+    def codec(self, *, compiled: bool) -> None:
+        """Say whether the codec of this installation is compiled."""
+        self._codec.set(compiled)
 
     def session_event(self, event: str) -> None:
         """Note a change of the ZooKeeper session (a :class:`hasync.coordination.ClusterObserver`)."""

@@ -101,6 +101,7 @@ def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = 
 SECTIONS: dict[str, tuple[Family, ...]] = {
     "Instance": (
         _gauge("build_info", "Constant 1, labelled with the running version.", "version", "python_version"),
+        _gauge("codec_compiled", "Whether the binlog codec is compiled (1), or runs many times slower (0)."),
         _counter("retries", "Attempts that failed and were repeated.", "operation"),
         _counter("retries_exhausted", "Operations given up on after the last attempt.", "operation"),
     ),

@@ -25,6 +25,7 @@ from hasync.settings import Settings
 from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
 from hasync.worker.adapters import StreamAdapters, build_session, secrets_from
+from hasync.worker.installation import report_codec
 from hasync.worker.preflight import Preflight
 from hasync.worker.seats import Seats, StreamSeat
 
@@ -105,6 +106,7 @@ class Instance:
             seats.take(tuple(self._seat(stream, address, seats) for stream in self._settings.require_streams()))
             self._member = seats.member = replace(self._member, address=address)
             self._log.info(Event.STARTED, version=__version__, streams=list(self._settings.streams), address=address)
+            report_codec(self._metrics, self._log)
             self._session.start()
             self._members.join(self._member)
             code = self._run_streams(seats, stop)

@@ -120,6 +120,7 @@ class Stage:
         self.interactive = False
         self.cluster_checks: tuple[Check, ...] = (Check(name="zookeeper.reachable", ok=True, detail="connected"),)
         self.server_checks: tuple[Check, ...] = (Check(name="source.version", ok=True, detail="9.7"),)
+        self.installation_checks: tuple[Check, ...] = ()
         self.unreachable: CoordinationUnavailable | None = None
         self.connections = 0
         self.work: Callable[[Invocation, threading.Event], int] = lambda call, stop: 0
@@ -203,6 +204,7 @@ class Stage:
             connect=self._connect,
             servers=lambda call, stream, config: _Servers(self, config),
             work=self.work,
+            installation=lambda: self.installation_checks,
         )
 
     @contextmanager

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hasync.errors import CoordinationUnavailable, PositionLost
 from hasync.model.check import Check
+from hasync.worker.installation import codec_check
 from tests.unit.cli.stage import DOCUMENT, STREAM, Stage, acknowledged, halt
 
 BAD = Check(name="source.settings", ok=False, detail="binlog_format=STATEMENT", remedy="SET GLOBAL binlog_format=ROW")
@@ -43,6 +44,24 @@ def test_warning_does_not_fail(stage: Stage) -> None:
     answer = stage.run("doctor")
     assert answer.exit_code == 0
     assert "! orders  redis.persistence: no AOF" in answer.stdout
+
+
+def test_uncompiled_codec_is_a_warning_that_names_the_remedy(stage: Stage) -> None:
+    """It works, so nothing fails; who wonders why it is slow finds it here."""
+    stage.apply()
+    stage.installation_checks = (codec_check(compiled=False),)
+    answer = stage.run("doctor")
+    assert answer.exit_code == 0
+    first, remedy = answer.stdout.splitlines()[:2]
+    assert first == "! instance  codec.compiled: the binlog codec runs uncompiled, many times slower"
+    assert "a C compiler" in remedy
+
+
+def test_compiled_codec_is_shown(stage: Stage) -> None:
+    """Every check is a line with its mark."""
+    stage.apply()
+    stage.installation_checks = (codec_check(compiled=True),)
+    assert "✔ instance  codec.compiled: the binlog codec is compiled\n" in stage.run("doctor").stdout
 
 
 def test_json_has_every_check(stage: Stage) -> None:
