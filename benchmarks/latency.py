@@ -111,7 +111,13 @@ class Poll:
 def _follow(poll: Poll, task: Task, transactions: int) -> tuple[Commits, list[float]]:
     """Have rows 1, 2, ... committed; return when they were, and when each was seen."""
     command = [sys.executable, "-m", "benchmarks.latency", task.to_json(), str(transactions)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as writer:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+        start_new_session=True,  # or a Ctrl-C on the terminal would reach it, too, and show its traceback
+    ) as writer:
         lines = cast("IO[str]", writer.stdout)
         try:
             seen_s = [poll.seen_s(_announced(lines, number)) for number in range(1, transactions + 1)]
