@@ -4,11 +4,13 @@
 one fails. Settings can change per session at any time, so the events are guarded too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from hasync.binlog import partialimages
 from hasync.binlog.server import Server
 from hasync.errors import SourceRefused
+from hasync.model.change import Interest
 from hasync.model.check import Check
 from hasync.model.position import Flavor
 
@@ -17,6 +19,7 @@ _LEAST_RETENTION_S = 86400
 _VARIABLES = (
     "log_bin",
     "binlog_format",
+    "binlog_row_image",
     "binlog_row_metadata",
     "mysql56_temporal_format",
     "gtid_mode",
@@ -29,28 +32,40 @@ class _Expected:
     variable: str
     value: str
     reason: str
+    warning: bool = False
 
 
 _EXPECTED = (
     _Expected(variable="log_bin", value="ON", reason="there is nothing to read"),
     _Expected(variable="binlog_format", value="ROW", reason="statements do not say which rows they changed"),
-    _Expected(variable="binlog_row_metadata", value="FULL", reason="columns would have no names and no signs"),
+    _Expected(
+        variable="binlog_row_metadata",
+        value="FULL",
+        reason="columns are tracked instead: needs SELECT on the tables, halts where a definition hides them",
+        warning=True,
+    ),
     _Expected(variable="mysql56_temporal_format", value="ON", reason="new tables would hold times of unknown length"),
 )
 
 
-def checks(server: Server) -> list[Check]:
-    """Look at everything. Raises SourceUnavailable, SourceRefused (the account may not even ask)."""
+def checks(server: Server, interest: Callable[[], Interest] | None = None) -> list[Check]:
+    """Look at everything. Raises SourceUnavailable, SourceRefused (the account may not even ask).
+
+    ``interest``: what is wanted, asked for only when row images may lack some of it; what making it raises is raised.
+    """
     variables = server.variables(*_VARIABLES)
     found = [_version(server)]
     found += _settings(server, variables)
+    image = variables.get("binlog_row_image", "FULL")
+    found.append(partialimages.check(server, image, None if interest is None or image == "FULL" else interest()))
     found += [_gtids(server, variables), _retention(variables), _grants(server)]
     return found
 
 
-def require(server: Server) -> None:
+def require(server: Server, interest: Interest | None = None) -> None:
     """Raise SourceRefused naming all that fails, with the SQL that mends it."""
-    failed = [check for check in checks(server) if not check.ok and not check.warning]
+    wanted = None if interest is None else lambda: interest
+    failed = [check for check in checks(server, wanted) if not check.ok and not check.warning]
     if failed:
         raise SourceRefused(
             f"{server.host}: " + "; ".join(check.detail for check in failed),
@@ -79,6 +94,7 @@ def _settings(server: Server, variables: Mapping[str, str]) -> Iterator[Check]:
         yield Check(
             name=f"source.{expected.variable}",
             ok=ok,
+            warning=expected.warning,
             detail=f"{expected.variable} = {value!r}" + ("" if ok else f": {expected.reason}"),
             remedy=_remedy(expected),
         )

@@ -1,7 +1,7 @@
 """Keeps standbys warm: tries the servers with the real credentials, so that a takeover meets no surprise."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from hasync.binlog.connection import Login
 from hasync.binlog.preflight import checks
@@ -13,6 +13,7 @@ from hasync.model.secret import Secrets
 from hasync.ports import Clock
 from hasync.settings import Settings
 from hasync.sinks.checks import redis_checks
+from hasync.stream.rules import Rules
 from hasync.stream.samples import sample_commands
 from hasync.term.watcher import Compiled
 from hasync.worker.adapters import build_endpoint, build_logins
@@ -32,13 +33,16 @@ def preflight(
     except HasyncError as error:
         return (Check(name="config.secrets", ok=False, detail=error.message, remedy=error.hint),)
     return (
-        *source_checks(logins),
+        *source_checks(logins, lambda: Rules(config)),
         *redis_checks(endpoint, stream=stream, clock=clock, samples=sample_commands(config)),
     )
 
 
-def source_checks(logins: Iterable[Login]) -> tuple[Check, ...]:
-    """Look at the first of the hosts that answers; the others are named when none does."""
+def source_checks(logins: Iterable[Login], rules: Callable[[], Rules]) -> tuple[Check, ...]:
+    """Look at the first of the hosts that answers; the others are named when none does.
+
+    ``rules``: what is wanted of the tables; asked for only when that matters.
+    """
     failures: list[Check] = []
     for login in logins:
         try:
@@ -47,7 +51,7 @@ def source_checks(logins: Iterable[Login]) -> tuple[Check, ...]:
             failures.append(Check(name="source.reachable", ok=False, detail=error.message, remedy=error.hint))
             continue
         try:
-            return (Check(name="source.reachable", ok=True, detail=f"{login.host} answers"), *checks(server))
+            return (Check(name="source.reachable", ok=True, detail=f"{login.host} answers"), *checks(server, rules))
         except HasyncError as error:
             failures.append(Check(name="source.readable", ok=False, detail=error.message, remedy=error.hint))
         finally:
