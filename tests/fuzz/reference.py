@@ -210,6 +210,8 @@ class _Parser:
         self._crash(event)
         if event.placed and name == self._found.file:
             raise Unjudged("rotates to itself")
+        if name.rpartition(".")[2] < self._found.file.rpartition(".")[2]:
+            raise Unjudged("rotates back")
         if event.placed:
             self._stand(event, len(event.body) + 19 + 4 * self._checksum)
         if name != self._found.file:
