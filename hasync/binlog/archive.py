@@ -69,7 +69,7 @@ class ServerArchive:
 
     def files(self) -> Sequence[str]:
         """See :meth:`Archive.files`."""
-        server = self._server()
+        server = self.connect()
         try:
             return [file.name for file in server.files()]
         finally:
@@ -77,7 +77,7 @@ class ServerArchive:
 
     def packets(self, file: str, pos: int) -> Generator[bytes, None, None]:
         """See :meth:`Archive.packets`."""
-        self._server().close()
+        self.connect().close()
         request = Request(flavor=self._flavor, file=file, pos=pos, apart=True)
         dump = Dump(self._login, request, server_id=0, heartbeat_s=self._heartbeat_s, latch=self._latch)
         try:
@@ -88,8 +88,11 @@ class ServerArchive:
         finally:
             dump.close()
 
-    def _server(self) -> Server:
-        """Connect. Behind an address that has moved, file and offset would mean other rows."""
+    def connect(self) -> Server:
+        """Connect to the same server, and no other: file and offset would mean other rows there.
+
+        Raises SourceUnavailable when the address has moved; SourceRefused.
+        """
         server = Server(self._login, self._latch)
         if server.identity != self._identity:
             server.close()

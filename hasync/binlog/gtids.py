@@ -172,14 +172,20 @@ def _tagged_field(data: bytes, at: int, end: int, kind: int) -> tuple[int | byte
     return bytes(data[at : at + value]), at + value
 
 
+_START_ALTER = 2
+_ROLLBACK_ALTER = 8
+"""Of the flags behind the fixed part."""
+
+
 class MariadbGtid:
     """A MariaDB GTID event: ``standalone`` when one statement without COMMIT follows.
 
     ``prepares``: a branch of an XA transaction follows, to be committed later; ``xid`` is its name
-    (global id, branch qualifier, format id), None outside XA.
+    (global id, branch qualifier, format id), None outside XA. ``pending``: the ALTER TABLE that follows
+    is only begun, or taken back (``binlog_alter_two_phase``); its text comes again when it is done.
     """
 
-    __slots__ = ("number", "origin", "prepares", "standalone", "xid")
+    __slots__ = ("number", "origin", "pending", "prepares", "standalone", "xid")
 
     def __init__(self, event: Event) -> None:
         """Read the event. Raises ValueError when it is cut short."""
@@ -195,6 +201,7 @@ class MariadbGtid:
         self.prepares = bool(flags & _PREPARED_XA)
         more = at + 13 + (8 if flags & _GROUP_COMMIT else 0)
         self.xid = _mariadb_xid(event, more) if flags & (_PREPARED_XA | _COMPLETED_XA) else None
+        self.pending = self.xid is None and more < event.end and bool(data[more] & (_START_ALTER | _ROLLBACK_ALTER))
 
 
 def _mariadb_xid(event: Event, at: int) -> tuple[bytes, bytes, int]:

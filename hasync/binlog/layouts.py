@@ -8,26 +8,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hasync.binlog.catalog import Catalog, ambiguous, old_fraction, recognise
+from hasync.binlog.completion import Completed
 from hasync.binlog.rowplan import Images, RowPlan, Wanted
+from hasync.binlog.schematracker import METADATA_REMEDY, SchemaTracker
+from hasync.binlog.spots import Spot, Statement
 from hasync.binlog.tablemap import ColumnLayout, TableMap, parse
 from hasync.binlog.types import Extent, UnsupportedTypeError, decoding, extent
 from hasync.errors import Fatal, SourceRefused
 from hasync.model.change import Column, Interest, Kind, Operation, Selection, Table
 from hasync.model.position import Flavor
 
-METADATA_REMEDY = (
-    "SET GLOBAL binlog_row_metadata = 'FULL', also in the session that wrote it; "
-    "then start after the last event that was written without it"
-)
 _MOST_LAYOUTS = 4096
 """Distinct table maps kept; past that all are forgotten, which costs one parse each."""
+
 
 @dataclass(slots=True)
 class Layout:
     """One distinct table map. ``table`` is None when columns have no names or a type no known length.
 
     ``opaque`` names the type whose length is not known: rows of such a table cannot be
-    told apart, so an event of it counts as one row.
+    told apart, so an event of it counts as one row. ``tracked``: what completed a map without names.
     """
 
     map: TableMap
@@ -37,6 +37,7 @@ class Layout:
     selection: Selection | None = None
     asked: bool = False
     by_catalog: bool = False
+    tracked: Completed | None = None
     plans: dict[tuple[Operation, bytes], RowPlan] = field(default_factory=dict)
 
     @property
@@ -48,11 +49,21 @@ class Layout:
 class Layouts:
     """All layouts met, and the one interest that says what of them is wanted."""
 
-    def __init__(self, *, interest: Interest, charsets: Mapping[int, str], flavor: Flavor, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        *,
+        interest: Interest,
+        charsets: Mapping[int, str],
+        flavor: Flavor,
+        catalog: Catalog,
+        schemas: SchemaTracker | None = None,
+    ) -> None:
+        """``schemas``: completes the maps of wanted tables that come without names; without it they are refused."""
         self._interest = interest
         self._charsets = charsets
         self._flavor = flavor
         self._catalog = catalog
+        self._schemas = schemas
         self._by_body: dict[bytes, Layout] = {}
 
     def follow(self, interest: Interest) -> None:
@@ -60,15 +71,20 @@ class Layouts:
         self._interest = interest
         self._by_body.clear()
 
-    def redefined(self, emptied: Iterable[tuple[str, str]] = ()) -> None:
+    def redefined(
+        self, emptied: Iterable[tuple[str, str]] = (), statement: Statement | None = None, spot: Spot | None = None
+    ) -> None:
         """Forget what the server's catalog said: a table was defined anew. Raises what the interest raises.
 
-        ``emptied``: the tables that lost rows by it, as (schema, table).
+        ``emptied``: the tables that lost rows by it, as (schema, table). ``statement``, which
+        ends at ``spot``, is carried out on the tracked schemas.
         """
         for schema, table in emptied:
             self._interest.emptied(schema, table)
         for body in [body for body, layout in self._by_body.items() if layout.by_catalog]:
             del self._by_body[body]
+        if self._schemas is not None and statement is not None and spot is not None:
+            self._schemas.met(statement, spot)
 
     def of(self, body: bytes) -> Layout:
         """Return the layout of a TABLE_MAP body (behind table id and flags).
@@ -95,12 +111,21 @@ class Layouts:
         except UnsupportedTypeError as unknown:
             layout.opaque = str(unknown)
             return layout
-        if self._flavor is Flavor.MARIADB and (column := old_fraction(table_map, self._catalog)):
+        if not table_map.named and self._schemas is not None and self._wanted_blindly(table_map):
+            layout.tracked = self._schemas.complete(table_map)
+            layout.map = layout.tracked.map
+            layout.by_catalog = True
+        if self._flavor is Flavor.MARIADB and (column := old_fraction(layout.map, self._catalog_of(layout))):
             layout.opaque = f"MariaDB's old time format ({column}), maybe with fractions"
             layout.by_catalog = True
-        elif table_map.named:
-            layout.table = self._table(table_map)
+        elif layout.map.named:
+            layout.table = self._table(layout.map)
         return layout
+
+    def _catalog_of(self, layout: Layout) -> Catalog:
+        """Return what tells the columns' declared types: the server now, or as they were tracked to this place."""
+        tracked = layout.tracked
+        return self._catalog if tracked is None else lambda _schema, _table: tracked.types
 
     def _table(self, table_map: TableMap) -> Table:
         columns = tuple(Column(column.name, self._kind(column)) for column in table_map.columns or ())
@@ -116,7 +141,9 @@ class Layouts:
         if layout.table is not None:
             layout.selection = self._interest.select(layout.table)
             if layout.selection is not None:
-                self._recognise(layout, {*layout.selection.before, *layout.selection.after})
+                wanted = {*layout.selection.before, *layout.selection.after}
+                _require_sure(layout, wanted)
+                self._recognise(layout, wanted)
         elif self._wanted_blindly(layout.map):
             raise _unreadable(layout)
         layout.asked = True
@@ -127,7 +154,7 @@ class Layouts:
         unclear = {position for position in wanted if ambiguous(columns[position], self._charsets, self._flavor)}
         if unclear:
             layout.by_catalog = True
-            layout.map = recognise(layout.map, unclear, self._catalog)
+            layout.map = recognise(layout.map, unclear, self._catalog_of(layout))
             layout.table = self._table(layout.map)
             layout.selection = self._interest.select(layout.table)
 
@@ -157,6 +184,16 @@ class Layouts:
         if layout.table is None or layout.selection is None:
             return None
         return Wanted(layout.table, layout.selection, layout.map.columns or (), self._charsets)
+
+
+def _require_sure(layout: Layout, wanted: set[int]) -> None:
+    unsure = wanted & layout.tracked.unsure if layout.tracked is not None else set()
+    if unsure:
+        raise SourceRefused(
+            f"table map of {layout.path} does not tell the type of column {layout.map.names[min(unsure)]}, and a "
+            "definition has changed it since",
+            hint=METADATA_REMEDY,
+        )
 
 
 def _unreadable(layout: Layout) -> SourceRefused:

@@ -11,8 +11,12 @@ from hasync.binlog.connection import Latch, Login, Tls
 from hasync.binlog.dump import Dump, Request
 from hasync.binlog.frames import EventType
 from hasync.binlog.layouts import Layouts
+from hasync.binlog.schemahistory import SchemaHistory
+from hasync.binlog.schemarecords import ServerRecords
+from hasync.binlog.schematracker import SchemaTracker
 from hasync.binlog.segments import Limits
 from hasync.binlog.server import Server
+from hasync.binlog.spots import Reading, Spot, spot
 from hasync.binlog.starting import Plan, plan
 from hasync.binlog.transactions import Transactions
 from hasync.errors import Fatal, HasyncError, SourceUnavailable
@@ -113,29 +117,38 @@ class BinlogSource:
     def _open_on(self, login: Login, start: Start | Position) -> Position:
         server = Server(login, self._latch)
         try:
-            preflight.require(server)
+            preflight.require(server, self._wanted())
             planned = plan(server, start, lambda file: self._created(login, server.flavor, file))
-            checksum = server.variables("binlog_checksum").get("binlog_checksum", "NONE") != "NONE"
-            charsets = server.charsets()
+            variables = server.variables("binlog_checksum", "lower_case_table_names")
+            checksum = variables.get("binlog_checksum", "NONE") != "NONE"
+            reading = Reading(
+                flavor=server.flavor,
+                charsets=server.charsets(),
+                folds_names=variables.get("lower_case_table_names", "0") != "0",
+            )
         finally:
             server.close()
-        stream = self._begin(login, planned, charsets, checksum=checksum)
+        stream = self._begin(login, planned, reading, checksum=checksum)
         self.host = login.host
         return self._settle(stream)
 
-    def _begin(self, login: Login, planned: Plan, charsets: Mapping[int, str], *, checksum: bool) -> _Stream:
+    def _begin(self, login: Login, planned: Plan, reading: Reading, *, checksum: bool) -> _Stream:
         dump = Dump(login, planned.request, server_id=self._server_id, heartbeat_s=self._heartbeat_s, latch=self._latch)
         with self._following:
             transactions = Transactions(
                 start=planned.position,
                 seek=planned.seek,
-                layouts=self._layouts(login, planned.position.flavor, charsets),
+                layouts=self._layouts(login, planned.position, reading),
                 limits=self._limits,
                 archive=self._archive(login, planned.position),
                 checksum=checksum,
             )
             self._stream = _Stream(dump, transactions)
         return self._stream
+
+    def _wanted(self) -> Interest:
+        assert self._interest is not None  # noqa: S101 - open() set it
+        return self._interest
 
     def _archive(self, login: Login, position: Position) -> ServerArchive:
         return ServerArchive(
@@ -146,9 +159,7 @@ class BinlogSource:
             heartbeat_s=self._heartbeat_s,
         )
 
-    def _layouts(self, login: Login, flavor: Flavor, charsets: Mapping[int, str]) -> Layouts:
-        assert self._interest is not None  # noqa: S101 - open() set it
-
+    def _layouts(self, login: Login, position: Position, reading: Reading) -> Layouts:
         def catalog(schema: str, table: str) -> Mapping[str, str]:
             server = Server(login, self._latch)
             try:
@@ -156,7 +167,24 @@ class BinlogSource:
             finally:
                 server.close()
 
-        return Layouts(interest=self._interest, charsets=charsets, flavor=flavor, catalog=catalog)
+        return Layouts(
+            interest=self._wanted(),
+            charsets=reading.charsets,
+            flavor=position.flavor,
+            catalog=catalog,
+            schemas=self._schemas(login, position, reading),
+        )
+
+    def _schemas(self, login: Login, position: Position, reading: Reading) -> SchemaTracker:
+        archive = self._archive(login, position)
+
+        def here() -> Spot:
+            assert self._stream is not None  # noqa: S101 - nothing is fed before
+            at = self._stream.transactions.position
+            return spot(at.file, at.pos)
+
+        history = SchemaHistory(ServerRecords(connect=archive.connect, archive=archive, reading=reading))
+        return SchemaTracker(history=history, reading=reading, here=here)
 
     def _settle(self, stream: _Stream) -> Position:
         """Read until it is known where the first transaction begins, or that there is none yet."""

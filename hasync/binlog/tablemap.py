@@ -1,8 +1,9 @@
 """TABLE_MAP events: the layout that the rows events behind them are in.
 
 Column names, signedness, character sets and the texts of ENUM and SET come from the
-optional metadata that ``binlog_row_metadata = FULL`` writes. Parsed once per distinct
-body, see :class:`hasync.binlog.layouts.Layouts`.
+optional metadata that ``binlog_row_metadata = FULL`` writes; what is missing there is
+known otherwise (:mod:`hasync.binlog.schematracker`). Parsed once per distinct body, see
+:class:`hasync.binlog.layouts.Layouts`.
 """
 
 from collections.abc import Mapping
@@ -59,7 +60,8 @@ class TableMap:
     """A parsed TABLE_MAP event. ``named`` is False when the event carries no column names (M6).
 
     ``columns`` is None when a type's metadata has an unknown width, so that nothing
-    behind it can be read; ``names`` is known even then.
+    behind it can be read; ``names`` is known even then. ``signed``: it says which numbers
+    are UNSIGNED (``NO_LOG`` does not). ``nullable``: per column, whether NULL is allowed.
     """
 
     schema: str
@@ -68,6 +70,8 @@ class TableMap:
     columns: tuple[ColumnLayout, ...] | None
     names: tuple[str, ...]
     unknown_type: int = 0
+    signed: bool = False
+    nullable: tuple[bool, ...] = ()
 
     @property
     def named(self) -> bool:
@@ -102,7 +106,7 @@ def parse(data: bytes, flavor: Flavor) -> TableMap:
     if at + length + (width + 7) // 8 > end or len(codes) != width:
         raise ValueError("table map is cut short")
     types, unknown = _types(codes, data[at : at + length])
-    optional = data[at + length + (width + 7) // 8 : end]
+    nulls, optional = data[at + length : at + length + (width + 7) // 8], data[at + length + (width + 7) // 8 : end]
     codes_of = [code for code, _ in types]
     metadata = _Metadata(
         characters=[i for i, code in enumerate(codes_of) if code in _CHARACTER[flavor]],
@@ -112,7 +116,16 @@ def parse(data: bytes, flavor: Flavor) -> TableMap:
     if metadata.names and len(metadata.names) != width:
         raise ValueError(f"table map names {len(metadata.names)} of {width} columns")
     columns = None if unknown else _columns(types, metadata)
-    return TableMap(schema=schema, name=name, width=width, columns=columns, names=metadata.names, unknown_type=unknown)
+    return TableMap(
+        schema=schema,
+        name=name,
+        width=width,
+        columns=columns,
+        names=metadata.names,
+        unknown_type=unknown,
+        signed=bool(metadata.unsigned),
+        nullable=tuple(bool(nulls[i >> 3] >> (i & 7) & 1) for i in range(width)),
+    )
 
 
 def _name(data: bytes, at: int, end: int) -> tuple[str, int]:

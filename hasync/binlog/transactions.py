@@ -26,6 +26,7 @@ from hasync.binlog.layouts import Layouts
 from hasync.binlog.place import Place, Seek
 from hasync.binlog.rowevents import OPERATIONS, RowEvents
 from hasync.binlog.segments import Limits, Segments
+from hasync.binlog.spots import spot, statement
 from hasync.binlog.statements import Meaning, meaning, query_schema, query_text, savepoint_name
 from hasync.binlog.steps import Steps, Work
 from hasync.model.change import Interest, Segment
@@ -64,7 +65,7 @@ class Transactions:
         self._gtid: tuple[str, int] | None = None
         self._commit_time = 0.0
         self._branches = xa.Branches(archive)
-        self._prepares = False
+        self._prepares = self._pending = False
         self._steps = Steps()
         self._kind = 0
         self._handlers: dict[int, Callable[[Event], None]] = {
@@ -226,7 +227,7 @@ class Transactions:
     def _mariadb_gtid(self, event: Event) -> None:
         gtid = gtids.MariadbGtid(event)
         self._begin(event, float(event.timestamp), (gtid.origin, gtid.number))
-        self._prepares = gtid.prepares
+        self._prepares, self._pending = gtid.prepares, gtid.pending
         if not gtid.standalone:
             self._state = _INSIDE
 
@@ -274,7 +275,8 @@ class Transactions:
 
     def _definition(self, event: Event, what: Meaning, sql: bytes) -> None:
         gone = () if self._discarding else emptied(sql, query_schema(event.data, event.at, event.end))
-        self._layouts.redefined(gone)
+        found = statement(event.data, event.at, event.end, sql)
+        self._layouts.redefined(gone, None if self._pending else found, spot(self._place.file, event.stop))
         if what is Meaning.DEFINITION_WITH_ROWS:
             self._state = _INSIDE
         elif self._state != _INSIDE:
@@ -305,7 +307,7 @@ class Transactions:
         self._rows.end()
 
     def _drop_open(self, stop: int) -> None:
-        self._segments.forget_since((0, 0))
+        self._segments.forget_since(None)
         self._gtid = None
         self._close(stop)
         self._segments.end(transactions=0)
