@@ -201,13 +201,8 @@ def test_compressed_branch(server: SqlServer, table: str) -> None:
             run(
                 server,
                 table,
-                *(
-                    compress,
-                    "XA START 'o'",
-                    f"INSERT INTO t VALUES (3, {text})",
-                    "XA END 'o'",
-                    "XA COMMIT 'o' ONE PHASE",
-                ),
+                *(compress, "XA START 'o'", f"INSERT INTO t VALUES (3, {text})"),
+                *("XA END 'o'", "XA COMMIT 'o' ONE PHASE"),
             )
             segments = read_to_end(source, server)
         with opened(second, segments[-1].position, Wanted(table)):
