@@ -39,6 +39,8 @@ _OPAQUE_DECIMAL = 246
 _OPAQUE_DATES = {7, 10, 12}
 _OPAQUE_DATE = 10
 _OPAQUE_TIME = 11
+_BYTES_PER_LINE = 57
+"""MySQL breaks base64 after 76 characters, and prints the line break as JSON has to."""
 
 _ESCAPES = {
     **{b"%c" % number: b"\\u%04x" % number for number in range(0x20)},
@@ -210,7 +212,8 @@ def _opaque(kind: int, raw: bytes) -> bytes:
         return decode_decimal(raw, 2, len(raw) - 2, (raw[0], raw[1]))
     if kind in _OPAQUE_DATES or kind == _OPAQUE_TIME:
         return b'"' + _packed_time(kind, int.from_bytes(raw[:8], "little", signed=True)) + b'"'
-    return b'"base64:type%d:%s"' % (kind, b64encode(raw))
+    lines = [b64encode(raw[at : at + _BYTES_PER_LINE]) for at in range(0, len(raw), _BYTES_PER_LINE)]
+    return b'"base64:type%d:%s"' % (kind, b"\\n".join(lines))
 
 
 def _packed_time(kind: int, packed: int) -> bytes:

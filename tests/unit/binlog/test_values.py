@@ -290,6 +290,15 @@ def test_json_reads_back(value: object) -> None:
             continue
 
 
+def test_long_bytes_in_json_are_broken_into_lines() -> None:
+    """As MySQL's base64 does; in JSON a line break is an escape."""
+    for size, breaks in ((57, 0), (58, 1), (114, 1), (115, 2)):
+        raw = b"\x0f\x0f" + bytes((size,)) + size * b"\x80"
+        printed = decode_json(raw, 0, len(raw), None)
+        assert (printed[:15], printed.count(b"\\n")) == (b'"base64:type15:', breaks)
+        assert len(printed) == 16 + (size + 2) // 3 * 4 + 2 * breaks
+
+
 def test_compressed_values() -> None:
     """Stored, deflated, and with a method that nobody knows."""
     assert decode_compressed(b"\0abc", 0, 4, None) == b"abc"
