@@ -16,7 +16,6 @@ cache="${XDG_CACHE_HOME:-${HOME:?}/.cache}/hasync"
 tree="$cache/mysql-tree-1" # testbed/trees.py knows this name; a new recipe takes the next number
 jars=/usr/share/java
 log="$cache/setup.log"
-codec=hasync/binlog/codec
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -74,6 +73,7 @@ install_wanted() {
     say "installing ${wanted% }"
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086 # a list
+    # shellcheck disable=SC2015 # said in both cases
     quietly apt-get -q -o DPkg::Lock::Timeout=300 update &&
         quietly apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends $wanted ||
         say "going on without ${wanted% }"
@@ -173,42 +173,10 @@ install_requirements() {
 install_project() {
     if fresh project pyproject.toml setup.py; then return 0; fi
     say "installing hasync into .venv"
-    # The codec is compiled by itself, below, whenever it changes.
+    # scripts/codec.sh compiles the codec, whenever it changes.
     quietly env HASYNC_PURE=1 .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --no-build-isolation \
         --editable . || die "missing: hasync itself (pip install failed, see above)"
     echo "$want" >"$stamp"
-}
-
-# ------------------------------------------------------------------ the compiled codec
-# What the extension modules are made of, and they themselves.
-codec_sources() {
-    echo "# $(.venv/bin/python --version) HASYNC_PURE=${HASYNC_PURE:-0} CC=${CC:-} without: $(wanted_packages | tr '\n' ' ')"
-    sha256sum setup.py requirements/runtime.txt "$codec"/*.py "$codec"/*.pxd
-}
-codec_modules() { sha256sum "$codec"/*.so 2>/dev/null || true; }
-
-# Compares contents, never times: a stale module next to a newer source would silently be run in its place.
-compile_codec() {
-    stamp=.venv/.stamp-codec
-    sources="$(codec_sources)" # of before: whatever is edited meanwhile is compiled the next time
-    if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$(echo "$sources"; codec_modules)" ]; then return 0; fi
-    [ "${HASYNC_PURE:-0}" != 0 ] || say "compiling the codec"
-    rm -f "$codec"/*.so "$codec"/*.c
-    mark_changed
-    rm -f "$stamp"
-    quietly .venv/bin/python setup.py build_ext --inplace --parallel "$(nproc)" \
-        --build-temp .venv/build/temp --build-lib .venv/build/lib || die "broken: the codec does not compile (see above)"
-    [ -n "$(codec_modules)" ] || say "$(sed -n 's/^hasync: \(the codec .*\)/\1/p' "$log" | tail -n 1)"
-    (echo "$sources"; codec_modules) >"$stamp"
-}
-
-# Has the build, which goes by times, see which sources changed since the last one.
-mark_changed() {
-    if [ ! -e "$stamp" ] || sha256sum setup.py requirements/runtime.txt | grep -qvxF -f "$stamp"; then
-        rm -rf .venv/build
-        return 0
-    fi
-    echo "$sources" | grep -vxF -f "$stamp" | while read -r _ file; do [ ! -e "$file" ] || touch "$file"; done
 }
 
 # ------------------------------------------------------------------
@@ -226,5 +194,5 @@ flock 9 # ... and one at a time this checkout
 find_python
 install_requirements
 install_project
-compile_codec
+scripts/codec.sh
 .venv/bin/python -m testbed programs >/dev/null
