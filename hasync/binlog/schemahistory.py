@@ -45,7 +45,7 @@ class SchemaHistory:
         """Return the table's columns in front of an entry: follow its name onward, then undo what was met."""
         met: list[Entry] = []
         while True:
-            index, found = self._answered(path, index)
+            found = self._answered(path, index)
             if found is not None:
                 break
             entry = self._entries[index]
@@ -63,16 +63,16 @@ class SchemaHistory:
             found = _undone(found, entry)
         return found
 
-    def _answered(self, path: Path, index: int) -> tuple[int, TableSchema | None]:
+    def _answered(self, path: Path, index: int) -> TableSchema | None:
         """Return the catalog's answer when it holds in front of this entry. Asks when there is no entry left."""
-        if index == len(self._entries):
+        if index == len(self._entries) and self._answers.get(path, (-1, None))[0] != index:
             self._ask(path)
         held, schema = self._answers.get(path, (-1, None))
         if held != index:
-            return index, None
+            return None
         if schema is None:
             raise UnprovableError(f"there is no table {'.'.join(path)} any more that the account may look at")
-        return index, schema
+        return schema
 
     def _original(self, path: Path, copy: Path, index: int) -> TableSchema:
         """Go by the table itself, or by its copy (CREATE TABLE ... LIKE) where that leads nowhere.

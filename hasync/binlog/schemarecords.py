@@ -22,7 +22,8 @@ _NO_SUCH_SCHEMA = 1049
 _LAST_DUMPABLE = 0xFFFFFFFF
 _LOCK_WAIT_S = 10
 _QUERIES = frozenset({EventType.QUERY, EventType.MARIADB_QUERY_COMPRESSED})
-_DEFINITIONS = frozenset({Meaning.DEFINITION, Meaning.DEFINITION_WITH_ROWS, Meaning.UNKNOWN})
+_LOOKED_AT = _QUERIES | {EventType.MARIADB_GTID}
+_DEFINITIONS = frozenset({Meaning.DEFINITION, Meaning.DEFINITION_WITH_ROWS})
 
 
 class SchemaRecords(Protocol):
@@ -135,45 +136,45 @@ def _columns(server: Server, path: Path) -> TableSchema:
 
 
 class _Skim:
-    """Reads a dump for definitions only: all but QUERY events is passed over by its type."""
+    """Reads packets for definitions only: all but QUERY events is passed over by its type."""
 
     def __init__(self, packets: Iterator[bytes], at: Spot, reading: Reading) -> None:
         self._packets = packets
-        self._at = at
+        self._file = at.file
+        self._pos = at.pos
         self._reading = reading
         self._checksum = True
         self._pending = False
 
     def entries(self, until: Spot) -> Iterator[Entry]:
-        """Yield the definitions up to a spot."""
-        while self._at < until:
+        """Yield the definitions up to a spot. Raises SourceUnavailable when the binlog ends in front of it."""
+        while self._file != until.file or self._pos < until.pos:
             packet = next(self._packets, None)
             if packet is None:
-                raise SourceUnavailable(f"the binlog ended at {self._at}, in front of {until}")
+                raise SourceUnavailable(f"the binlog ended at {self._file}:{self._pos}, in front of {until}")
             definition = self._read(packet)
             if definition is not None:
-                yield Entry(spot=self._at, definition=definition)
+                yield Entry(spot=spot(self._file, self._pos), definition=definition)
 
     def _read(self, packet: bytes) -> Definition | None:
         kind = packet[5] if len(packet) > HEADER_BYTES else 0
-        if kind == EventType.FORMAT_DESCRIPTION:
-            self._checksum = checksummed(packet)
         if kind == EventType.ROTATE:
             self._rotate(packet)
             return None
         if kind in HEARTBEATS:
             return None
-        event = Event(packet, self._at.pos, checksum=self._checksum and kind != EventType.FORMAT_DESCRIPTION)
-        if event.placed:
-            self._at = spot(self._at.file, event.stop)
+        event = Event(packet, self._pos, checksum=self._checksum and kind in _LOOKED_AT)
+        self._pos = event.stop
+        if kind == EventType.FORMAT_DESCRIPTION:
+            self._checksum = checksummed(packet)
         if kind == EventType.MARIADB_GTID:
             self._pending = MariadbGtid(event).pending
         return self._definition(event) if kind in _QUERIES else None
 
     def _rotate(self, packet: bytes) -> None:
-        _, name, pos = rotation(packet, self._at.pos)
-        if name != self._at.file:
-            self._at = spot(name, pos)
+        _, name, pos = rotation(packet, self._pos)
+        if name != self._file:
+            self._file, self._pos = name, pos
 
     def _definition(self, event: Event) -> Definition | None:
         plain_event = plain(event) if event.type == EventType.MARIADB_QUERY_COMPRESSED else event
