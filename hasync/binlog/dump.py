@@ -19,6 +19,7 @@ from hasync.model.gtid import MysqlGtidSet
 from hasync.model.position import Flavor
 
 _RECEIVE_BYTES = 1 << 18
+_MUCH_BYTES = 1 << 22
 _FULL_PACKET = 0xFFFFFF
 _OK, _EOF, _ERROR = 0x00, 0xFE, 0xFF
 _LAST_32_BIT_POS = 0xFFFFFFFF
@@ -80,11 +81,22 @@ class Dump:
         self._socket.settimeout(self._silence_s)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
-        self._buffer = b""
-        self._at = 0
+        self.buffer = b""
+        """What was received, in packets; the next one begins at ``at``."""
+        self.at = 0
         self._chunks: list[bytes] = []
         self._waiting_bytes = 0
         self._needed_bytes = 0
+
+    def more(self) -> bool:
+        """Receive what is waiting, if anything, and say whether. Raises SourceUnavailable.
+
+        Receives nothing once much lies here already: joining more to it would take ever longer.
+        """
+        if len(self.buffer) - self.at >= _MUCH_BYTES or self._chunks or not self._readable():
+            return False
+        self._receive()
+        return True
 
     def packet(self, *, wait: bool) -> bytes | None:
         """Return the next packet, beginning with its OK byte; None when none is there and ``wait`` is False.
@@ -100,30 +112,30 @@ class Dump:
             self._receive()
 
     def _next_payload(self) -> bytes | None:
-        buffer, at = self._buffer, self._at
+        buffer, at = self.buffer, self.at
         end = at + 4 + (int.from_bytes(buffer[at : at + 3], "little"))
         if len(buffer) < at + 4 or len(buffer) < end:
             self._needed_bytes = end - at
             return None
         if end - at - 4 == _FULL_PACKET:
             return self._joined_payload()
-        self._at = end
+        self.at = end
         return buffer[at + 4 : end]
 
     def _joined_payload(self) -> bytes | None:
         """Join the packets of an event of 16 MiB or more; the last one is not full."""
         parts = []
-        buffer, at = self._buffer, self._at
+        buffer, at = self.buffer, self.at
         while True:
             size = int.from_bytes(buffer[at : at + 3], "little")
             end = at + 4 + size
             if len(buffer) < at + 4 or len(buffer) < end:
-                self._needed_bytes = end - self._at
+                self._needed_bytes = end - self.at
                 return None
             parts.append(buffer[at + 4 : end])
             at = end
             if size < _FULL_PACKET:
-                self._at = at
+                self.at = at
                 return b"".join(parts)
 
     def _readable(self) -> bool:
@@ -138,9 +150,9 @@ class Dump:
             raise SourceUnavailable(f"{self._host} closed the dump")
         self._chunks.append(chunk)
         self._waiting_bytes += len(chunk)
-        if len(self._buffer) - self._at + self._waiting_bytes >= self._needed_bytes:
-            self._buffer = b"".join((self._buffer[self._at :], *self._chunks))
-            self._at = self._waiting_bytes = 0
+        if len(self.buffer) - self.at + self._waiting_bytes >= self._needed_bytes:
+            self.buffer = b"".join((self.buffer[self.at :], *self._chunks))
+            self.at = self._waiting_bytes = self._needed_bytes = 0
             self._chunks.clear()
 
     def _checked(self, payload: bytes) -> bytes:

@@ -31,6 +31,16 @@ class Executed(Protocol):
     def has(self, origin: str, number: int) -> bool:
         """Whether the transaction is known to be before the reader's place, so that it must not come twice."""
 
+    @property
+    def last(self) -> tuple[bytes, int]:
+        """The transaction added last, if its number is the highest of its origin; else ``(b"", 0)``.
+
+        The origin as a GTID event has it: the UUID, or server id and domain in four bytes each.
+        """
+
+    def extend(self, number: int) -> None:
+        """Take in all that follow :attr:`last` up to ``number``."""
+
 
 class MysqlExecuted:
     """Intervals per origin, the last one open for growth."""
@@ -40,6 +50,7 @@ class MysqlExecuted:
         self._spans = {
             origin: [list(span) for span in spans] for origin, spans in MysqlGtidSet.parse(text).origins.items()
         }
+        self._newest = ("", 0)
 
     def add(self, origin: str, number: int) -> None:
         """Take one transaction in; the next number in a row costs no search."""
@@ -49,6 +60,21 @@ class MysqlExecuted:
         elif not self.has(origin, number):
             grown = MysqlGtidSet.parse(str(self)).add(f"{origin}:{number}")
             self._spans[origin] = [list(span) for span in grown.origins[origin]]
+        self._newest = (origin, number)
+
+    @property
+    def last(self) -> tuple[bytes, int]:
+        """See :class:`Executed`; a tagged one is none, its event is of another kind."""
+        origin, number = self._newest
+        if not origin or ":" in origin or self._spans[origin][-1][1] != number:
+            return b"", 0
+        return bytes.fromhex(origin.replace("-", "")), number
+
+    def extend(self, number: int) -> None:
+        """See :class:`Executed`."""
+        origin, _ = self._newest
+        self._spans[origin][-1][1] = number
+        self._newest = (origin, number)
 
     def has(self, origin: str, number: int) -> bool:
         """Whether the transaction is in the set."""
@@ -65,7 +91,8 @@ class MariadbExecuted:
 
     def __init__(self, text: str) -> None:
         """Start from MariaDB's notation. Raises ValueError."""
-        self._last = {}
+        self._last: dict[int, str] = {}
+        self._newest = ("", 0)
         for gtid in str(Flavor.MARIADB.gtid_set(text)).split(","):
             if gtid:
                 domain, server, number = gtid.split("-")
@@ -74,6 +101,20 @@ class MariadbExecuted:
     def add(self, origin: str, number: int) -> None:
         """Take one transaction in; it becomes its domain's last."""
         self._last[int(origin.partition("-")[0])] = f"{origin}-{number}"
+        self._newest = (origin, number)
+
+    @property
+    def last(self) -> tuple[bytes, int]:
+        """See :class:`Executed`."""
+        origin, number = self._newest
+        if not origin:
+            return b"", 0
+        domain, _, server = origin.partition("-")
+        return int(server).to_bytes(4, "little") + int(domain).to_bytes(4, "little"), number
+
+    def extend(self, number: int) -> None:
+        """See :class:`Executed`; numbers may leave gaps."""
+        self.add(self._newest[0], number)
 
     def has(self, origin: str, number: int) -> bool:  # noqa: ARG002 - MySQL's needs them
         """Return False: the server starts exactly behind the set, and numbers of a domain need not rise."""

@@ -65,11 +65,14 @@ class Layouts:
         self._catalog = catalog
         self._schemas = schemas
         self._by_body: dict[bytes, Layout] = {}
+        self.generation = 0
+        """Another number whenever a body's layout may have become another one."""
 
     def follow(self, interest: Interest) -> None:
         """Ask another interest from now on."""
         self._interest = interest
         self._by_body.clear()
+        self.generation += 1
 
     def redefined(
         self, emptied: Iterable[tuple[str, str]] = (), statement: Statement | None = None, spot: Spot | None = None
@@ -81,10 +84,16 @@ class Layouts:
         """
         for schema, table in emptied:
             self._interest.emptied(schema, table)
+        self.generation += 1
         for body in [body for body, layout in self._by_body.items() if layout.by_catalog]:
             del self._by_body[body]
         if self._schemas is not None and statement is not None and spot is not None:
             self._schemas.met(statement, spot)
+
+    def known(self, body: bytes) -> Layout | None:
+        """Return the layout of a TABLE_MAP body that :meth:`of` was asked for since ``generation`` began."""
+        layout = self._by_body.get(body)
+        return layout if layout is not None and layout.asked and not layout.opaque else None
 
     def of(self, body: bytes) -> Layout:
         """Return the layout of a TABLE_MAP body (behind table id and flags).

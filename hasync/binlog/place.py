@@ -99,6 +99,18 @@ class Place:
             self._executed.add(*gtid)
         self.advance(pos)
 
+    def pass_over(self, pos: int, timestamp: float, last: int) -> None:
+        """Transactions end here whose GTIDs follow the last one without a gap, up to number ``last`` (0: anonymous)."""
+        self._timestamp = timestamp
+        self.pos = self.end = pos
+        if last:
+            self._executed.extend(last)
+
+    @property
+    def last_gtid(self) -> tuple[bytes, int]:
+        """The newest transaction's origin, as its event has it, and its number; ``(b"", 0)`` when none is known."""
+        return self._executed.last
+
     def advance(self, pos: int) -> None:
         """Another boundary is reached. Raises PositionLost when the start turns out to lie in front of it."""
         self._require_boundary(pos)

@@ -104,6 +104,8 @@ class RowEvents:
         self.skipped += skipped
         if skipped < rows:
             self._segments.add(plan or NOBODYS, range(skipped, rows), size)
+        if plan is not None:
+            plan.rows.release()
 
 
 class Nobodys:

@@ -183,6 +183,11 @@ class Segments:
         if self._gathered_rows >= self.limits.max_rows or self._gathered_bytes >= self.limits.max_bytes:
             self._flush()
 
+    def close(self) -> None:
+        """Hand over what is gathered, if anything: the next transaction does not fit in."""
+        if self._transactions:
+            self._flush()
+
     def beat(self) -> None:
         """Hand over what is gathered, or an empty segment: the source is alive and has nothing more."""
         self._flush(idle=not self._open_rows and not self.pieces)

@@ -222,6 +222,8 @@ class BinlogSource:
                     if self._clock.monotonic() >= until + self._heartbeat_s:
                         break  # it may take long; an empty segment says that we are alive
                     continue
+                if self._run(stream):
+                    continue
                 packet = self._packet(stream, wait=not stream.transactions.ready)
                 if packet is None:
                     break
@@ -230,6 +232,19 @@ class BinlogSource:
             self._drop()
             raise
         return stream.transactions.take()
+
+    def _run(self, stream: _Stream) -> bool:
+        """Let the fast lane take what it can; True: look again before a packet is fed."""
+        dump, transactions = stream.dump, stream.transactions
+        at, dump.at = dump.at, transactions.run(dump.buffer, dump.at)
+        return dump.at != at or transactions.due or (transactions.starved and self._more(dump))
+
+    def _more(self, dump: Dump) -> bool:
+        try:
+            return dump.more()
+        except SourceUnavailable:
+            self._latch.check()
+            raise
 
     def _packet(self, stream: _Stream, *, wait: bool) -> bytes | None:
         try:

@@ -9,6 +9,7 @@ from struct import error as StructError  # noqa: N812 - the name says more than 
 
 from hasync.binlog import gtids, payload, refusals, xa
 from hasync.binlog.archive import Archive
+from hasync.binlog.codec.lane import Lane
 from hasync.binlog.compressed import PLAIN, plain
 from hasync.binlog.definitions import emptied
 from hasync.binlog.frames import (
@@ -30,7 +31,7 @@ from hasync.binlog.spots import spot, statement
 from hasync.binlog.statements import Meaning, meaning, query_schema, query_text, savepoint_name
 from hasync.binlog.steps import Steps, Work
 from hasync.model.change import Interest, Segment
-from hasync.model.position import Position
+from hasync.model.position import Flavor, Position
 
 _DAMAGE = (ValueError, IndexError, StructError)
 _LONGEST_LEAP = 1 << 31
@@ -60,6 +61,7 @@ class Transactions:
         self._segments = Segments(limits=limits, place=self._place.position)
         self._segments.resume_after(start.rows_done)
         self._rows = RowEvents(layouts, self._segments, done=start.rows_done)
+        self._lane = Lane(layouts=layouts, output=self._segments.output, mariadb=start.flavor is Flavor.MARIADB)
         self._state = _OUTSIDE
         self._discarding = False
         self._gtid: tuple[str, int] | None = None
@@ -115,6 +117,31 @@ class Transactions:
     def follow(self, interest: Interest) -> None:
         """Use another interest from the next transaction on. Called from: any thread."""
         self._next_interest = interest
+
+    def run(self, buffer: bytes, at: int) -> int:
+        """Take plain transactions from a buffer of packets as fast as can be; return the offset behind them.
+
+        The packet there must be fed, unless :attr:`starved` says that more bytes would help.
+        """
+        if self._state != _OUTSIDE or not self._place.settled or self._next_interest is not None:
+            return at
+        if self._rows.to_skip or self._steps or self._segments.due:
+            return at
+        lane, segments = self._lane, self._segments
+        lane.checksum = self._checksum
+        lane.follow(*self._place.last_gtid)
+        at = lane.run(buffer, at, self._place.end, (segments.room_rows, segments.room_bytes))
+        if lane.transactions:
+            self._place.pass_over(lane.stop, lane.commit_time, lane.last)
+            segments.gather(rows=lane.rows, size=lane.bytes, transactions=lane.transactions)
+        if lane.full:
+            segments.close()
+        return at
+
+    @property
+    def starved(self) -> bool:
+        """Whether :meth:`run` ended because the buffer did, in the middle of a transaction."""
+        return self._lane.starved
 
     def feed(self, packet: bytes) -> None:
         """Take one packet of the dump, beginning with its OK byte. See :attr:`unfinished`.

@@ -90,6 +90,10 @@ class Rows:
         self.count = count
         return count
 
+    def release(self) -> None:
+        """Let go of the packet; the values are not to be asked for any more."""
+        self.data = b""
+
     def _grow(self) -> None:
         grown = array("i", bytes(4 * self.stride * self.room * 2))
         memoryview(grown)[: self.stride * self.room] = memoryview(self.spots)

@@ -96,9 +96,7 @@ class Text:
         self.write(out, data, at, size_bytes)
         return out.slice(0, out.at)
 
-    def write(
-        self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t
-    ) -> cython.int:
+    def write(self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t) -> cython.int:
         """Append the text of ``data[at:at + size_bytes]``. Raises ValueError, IndexError when it is none."""
         kind: cython.int = self.kind
         if kind == RAW:
@@ -116,9 +114,7 @@ class Text:
             return self._otherwise(out, data, at, size_bytes)
         return self._temporal(out, data, at, size_bytes)
 
-    def _integer(
-        self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t
-    ) -> cython.int:
+    def _integer(self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t) -> cython.int:
         value: cython.ulonglong = _little(data, at, size_bytes)
         if self.kind == _SIGNED and size_bytes and data[at + size_bytes - 1] & 0x80:
             out.byte(45)  # -
@@ -128,9 +124,7 @@ class Text:
             value = (full - value) + 1
         return out.number(value)
 
-    def _otherwise(
-        self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t
-    ) -> cython.int:
+    def _otherwise(self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t) -> cython.int:
         i: cython.Py_ssize_t
         if self.kind == _ASCII:
             for i in range(at, at + size_bytes):
@@ -149,9 +143,7 @@ class Text:
             raise ValueError("ENUM value without a member")
         return out.put(self.members[number - 1])
 
-    def _temporal(
-        self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t
-    ) -> cython.int:
+    def _temporal(self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t) -> cython.int:
         kind: cython.int = self.kind
         number: cython.ulonglong
         if kind == _DATETIME:
@@ -200,9 +192,7 @@ class Text:
             _clock(out, hours, whole >> 6 & 63, whole & 63)
         return self._fraction(out, number & ((cython.cast(cython.ulonglong, 1) << shift) - 1))
 
-    def _timestamp(
-        self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t
-    ) -> cython.int:
+    def _timestamp(self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t) -> cython.int:
         seconds: cython.ulonglong = _big(data, at, 4)
         number: cython.ulonglong = _big(data, at + 4, size_bytes - 4)
         if seconds or number:
@@ -219,9 +209,7 @@ class Text:
         out.byte(46)
         return out.padded(number // 10 if digits & 1 else number, digits)
 
-    def _decimal(
-        self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t
-    ) -> cython.int:
+    def _decimal(self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t) -> cython.int:
         """Append groups of nine digits, each four big-endian bytes; the odd ones are first and last."""
         flip: cython.int = 0 if data[at] & 0x80 else 0xFF
         start: cython.Py_ssize_t
