@@ -12,7 +12,7 @@ from hasync.binlog.source import BinlogSource
 from hasync.errors import PositionLost, SourceRefused, SourceUnavailable
 from testbed import MariaDb, MySql, Proxy, wait_until, workdir
 from testbed.sql import SqlServer
-from tests.integration.binlog.bench import LATEST, Wanted, ids, is_mysql, read_to_end, read_until, source_of
+from tests.integration.binlog.bench import LATEST, Wanted, ids, is_mysql, opened, read_to_end, read_until, source_of
 from tests.integration.binlog.test_transactions import run, values
 
 SOON_S = 10.0
@@ -279,3 +279,25 @@ def test_restored_server_of_the_same_name_is_recognised(pair: tuple[SqlServer, S
             opened = other.open(replace(begin, server_uuid=impostor), Wanted("again"))
             assert (opened.gtid_set, ids(read_to_end(other, replica))) == (begin.gtid_set, [b"1"])
     other.close()
+
+
+def test_branch_prepared_before_the_failover_commits_behind_it(pair: tuple[SqlServer, SqlServer]) -> None:
+    """The replica's binlog has the prepared rows at another place: they are found there."""
+    primary, replica = pair
+    primary.sql("CREATE DATABASE xa")
+    run(primary, "xa", "CREATE TABLE t (id INT PRIMARY KEY)")
+    source, other = source_of(primary), source_of(replica, max_rows=2)
+    with opened(source, LATEST, Wanted("xa")):
+        rows = "INSERT INTO t VALUES (1), (2), (3), (4), (5)"
+        run(primary, "xa", "XA START 'f'", rows, "XA END 'f'", "XA PREPARE 'f'")
+        run(primary, "xa", "INSERT INTO t VALUES (6)")
+        position = read_to_end(source, primary)[-1].position
+    in_step(primary, replica)
+    replica.sql("FLUSH BINARY LOGS")
+    with opened(other, position, Wanted("xa")):
+        primary.sql("XA COMMIT 'f'")
+        in_step(primary, replica)
+        segments = read_to_end(other, replica)
+    assert ids(segments) == [b"1", b"2", b"3", b"4", b"5"]
+    with opened(other, segments[1].position, Wanted("xa")):
+        assert ids(read_to_end(other, replica)) == [b"5"]
