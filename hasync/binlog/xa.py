@@ -4,7 +4,7 @@ A branch's rows take effect at XA COMMIT and must not be kept in memory until th
 the place of a prepared branch is remembered, and its rows are read again from there, over a
 second dump, when it commits. A place that is not remembered (the branch was prepared before
 this reader began) is searched for, backwards through the files.
-See docs/decisions/0011-xa-is-read-again.md.
+See docs/decisions/0013-xa-is-read-again.md.
 """
 
 import re
