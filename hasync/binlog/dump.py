@@ -22,6 +22,8 @@ _RECEIVE_BYTES = 1 << 18
 _MUCH_BYTES = 1 << 22
 _FULL_PACKET = 0xFFFFFF
 _OK, _EOF, _ERROR = 0x00, 0xFE, 0xFF
+_NOT_READ_FOR_S = 7200
+"""How long the server waits for us while we read another part of the binlog, before it ends the dump."""
 _LAST_32_BIT_POS = 0xFFFFFFFF
 
 
@@ -178,8 +180,9 @@ def _prepare(connection: Any, heartbeat_s: float) -> None:
         cursor.execute(
             "SET @source_binlog_checksum = @@global.binlog_checksum, "
             "@master_binlog_checksum = @@global.binlog_checksum, "
-            "@source_heartbeat_period = %s, @master_heartbeat_period = %s, @mariadb_slave_capability = 4",
-            (nanoseconds, nanoseconds),
+            "@source_heartbeat_period = %s, @master_heartbeat_period = %s, @mariadb_slave_capability = 4, "
+            "SESSION net_write_timeout = %s",
+            (nanoseconds, nanoseconds, _NOT_READ_FOR_S),
         )
 
 
