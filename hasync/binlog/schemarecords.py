@@ -19,6 +19,7 @@ from hasync.errors import SourceRefused, SourceUnavailable
 
 _NO_SUCH_TABLE = 1146
 _NO_SUCH_SCHEMA = 1049
+_DENIED = frozenset({1044, 1142, 1143})
 _LAST_DUMPABLE = 0xFFFFFFFF
 _LOCK_WAIT_S = 10
 _QUERIES = frozenset({EventType.QUERY, EventType.MARIADB_QUERY_COMPRESSED})
@@ -108,9 +109,14 @@ def _opens(server: Server, path: Path) -> bool:
     try:
         server.rows(f"SELECT 1 FROM {name} LIMIT 0")  # noqa: S608 - quoted above
     except SourceRefused as refused:
-        cause = refused.__cause__
-        if cause is not None and cause.args and cause.args[0] in (_NO_SUCH_TABLE, _NO_SUCH_SCHEMA):
+        code = refused.__cause__.args[0] if refused.__cause__ is not None and refused.__cause__.args else 0
+        if code in (_NO_SUCH_TABLE, _NO_SUCH_SCHEMA):
             return False
+        if code in _DENIED:  # to every instance, not to this one only
+            raise SourceRefused(
+                f"columns of {'.'.join(path)} are not named in the binlog, and cannot be looked up: {refused.message}",
+                hint=f"GRANT SELECT ON {'.'.join(path)} TO the account, or SET GLOBAL binlog_row_metadata = 'FULL'",
+            ) from refused
         raise
     return True
 

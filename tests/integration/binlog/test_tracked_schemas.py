@@ -7,7 +7,7 @@ import pytest
 
 from hasync.binlog.source import BinlogSource
 from hasync.errors import SourceRefused
-from hasync.model.change import Segment
+from hasync.model.change import RowChanges, Segment
 from hasync.model.position import Position
 from testbed.sql import SqlServer
 from tests.integration.binlog.bench import LATEST, Wanted, is_mariadb, is_mysql, read_to_end, read_until, source_of
@@ -78,7 +78,8 @@ def test_every_kind_of_column_is_known(server: SqlServer, schema: str, level: st
     scene.run("SET sql_mode = ''", WIDE[:-1] + extra + ")")
     source.open(LATEST, Wanted(schema, skip=("j",)))
     row = WIDE_ROW.replace("p)", "p, uu, i6, i4, c)", 1).replace("2)'))", "2)'), UUID(), '::1', '1.2.3.4', 'é')")
-    scene.insert((row if is_mariadb(server) else WIDE_ROW).format(id=1))
+    for number, member in enumerate(("'é'", "'b''c'", r"'d\\e'", "'a'")):
+        scene.insert((row if is_mariadb(server) else WIDE_ROW).replace("'é'", member, 1).format(id=number))
     assert_rows(source, server, scene, skip=("j",))
 
 
@@ -87,6 +88,7 @@ def rows_of(segments: Sequence[Segment], skip: tuple[str, ...] = ()) -> Rows:
     found = []
     for segment in segments:
         for change in segment.changes:
+            assert isinstance(change, RowChanges)
             names = [column.name for column in change.table.columns if column.name not in skip]
             found += [dict(zip(names, row, strict=True)) for row in change.after]
     return found
@@ -290,8 +292,10 @@ def test_table_that_may_not_be_looked_at_halts(server: SqlServer, schema: str, l
     try:
         source.open(LATEST, Wanted(schema))
         run(server, schema, "INSERT INTO t VALUES (1, 'a', 'x', 2)")
-        with pytest.raises(SourceRefused, match="SELECT command denied"):
+        with pytest.raises(SourceRefused, match="SELECT command denied") as refused:
             read_to_end(source, server)
+        assert f"GRANT SELECT ON {schema}.t" in refused.value.hint
+        assert not refused.value.local
     finally:
         source.close()
         server.sql("DROP USER blind@'%'")
