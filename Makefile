@@ -7,7 +7,7 @@ workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure packages test-large fuzz bench check lint types contracts lock clean distclean
+.PHONY: help setup demo test test-pure packages test-large test-far fuzz bench check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: setup ## All tests, against real servers that are started for them
 
 test-large: setup ## One transaction of five million rows through a worker (LARGE_ROWS=1000000: of one)
 	@LARGE_ROWS=$${LARGE_ROWS:-5000000} $(python) -m pytest -s --timeout 3600 tests/integration/binlog/test_large.py $(ARGS)
+
+test-far: setup ## A transaction of 4.5 GB, and places behind it (10 GB of disk, five minutes)
+	@FAR=1 $(python) -m pytest tests/integration/binlog/test_far.py $(ARGS)
 
 fuzz: setup ## Ten minutes of mutated binlog packets (FUZZ_S=60: a minute; ARGS="--seed x": those again)
 	@$(python) -m tests.fuzz $(ARGS)

@@ -147,11 +147,16 @@ class Dump:
     def _receive(self) -> None:
         """Take in what has arrived; join it with the rest of the buffer only when a packet is complete."""
         with translated(self._host):
-            chunk = self._socket.recv(_RECEIVE_BYTES)
-        if not chunk:
+            received = 0
+            while True:  # TLS hands over 16 KiB at most
+                chunk = self._socket.recv(_RECEIVE_BYTES)
+                self._chunks.append(chunk)
+                received += len(chunk)
+                if not chunk or received >= _RECEIVE_BYTES // 2 or not self._readable():
+                    break
+        if not received:
             raise SourceUnavailable(f"{self._host} closed the dump")
-        self._chunks.append(chunk)
-        self._waiting_bytes += len(chunk)
+        self._waiting_bytes += received
         if len(self.buffer) - self.at + self._waiting_bytes >= self._needed_bytes:
             self.buffer = b"".join((self.buffer[self.at :], *self._chunks))
             self.at = self._waiting_bytes = self._needed_bytes = 0

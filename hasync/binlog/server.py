@@ -6,11 +6,14 @@ from typing import Any
 
 from hasync.binlog.connection import Latch, Link, Login, translated
 from hasync.binlog.place import file_number
-from hasync.errors import HasyncError, PositionLost, SourceRefused
+from hasync.errors import HasyncError, PositionLost, SourceRefused, SourceUnavailable
 from hasync.model.position import Flavor, Position
 
 _QUERY_TIMEOUT_S = 30.0
 """MariaDB reads a whole binlog file to answer BINLOG_GTID_POS."""
+
+_LAST_ASKABLE = 0xFFFFFFFF
+"""BINLOG_GTID_POS takes 32 bits. A file grows over that by one transaction only, and ends behind it."""
 
 _COMMIT_GRACE_S = 3
 """How long a transaction that was sent may take until its server counts it as executed."""
@@ -107,12 +110,14 @@ class Server:
         return [BinlogFile(name=row[0], size_bytes=int(row[1])) for row in self.rows("SHOW BINARY LOGS")]
 
     def end(self) -> End:
-        """Return where the binlog ends now. Raises SourceRefused when there is none.
+        """Return where the binlog ends now. Raises SourceRefused when there is none, SourceUnavailable.
 
         On MySQL the GTIDs of transactions that commit right now may be missing: it adds
         them after it has moved the end.
         """
         file, pos, *more = self._status()
+        if self.flavor is Flavor.MARIADB and pos > _LAST_ASKABLE:
+            raise SourceUnavailable(f"{self.host} is about to end the file {file}, which has grown over 4 GiB")
         if self.flavor is Flavor.MARIADB:
             return End(file=file, pos=pos, gtid_set=self.gtids_at(file, pos) or "")
         return End(file=file, pos=pos, gtid_set=_compact(more[-1]))

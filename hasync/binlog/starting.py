@@ -163,10 +163,21 @@ def _is_here(server: Server, position: Position) -> bool:
         return False
     if server.flavor is Flavor.MARIADB:
         # Another server, or a restored one, may have the same id and a file of the same name.
+        if position.pos > _LAST_DUMPABLE:
+            return _is_in_file(server, position, list(sizes))
         found = server.gtids_at(position.file, position.pos)
         return found is not None and server.flavor.gtid_set(found) == server.flavor.gtid_set(position.gtid_set)
     _require_place(server, position.file, position.pos)
     return True
+
+
+def _is_in_file(server: Server, position: Position, names: list[str]) -> bool:
+    """Whether the position's transactions end in its file; MariaDB cannot be asked for a place past 4 GiB in it."""
+    behind = names[names.index(position.file) + 1 :]
+    ended = server.gtids_before(behind[0]) if behind else server.executed()
+    return server.contains(position.gtid_set, server.gtids_before(position.file)) and server.contains(
+        ended, position.gtid_set
+    )
 
 
 def _require_purged(server: Server, position: Position) -> None:
