@@ -182,7 +182,7 @@ def _of_flavor(found: Declared, flavor: Flavor) -> Declared:
         return found
     if found.base == "vector":
         return replace(found, base="")
-    return replace(found, charset="utf8mb4") if found.base == "json" else found
+    return replace(found, base="longtext", charset="utf8mb4") if found.base == "json" else found
 
 
 def _sizes(cursor: Cursor) -> tuple[int, ...]:

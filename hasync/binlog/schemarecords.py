@@ -74,7 +74,7 @@ class ServerRecords:
         try:
             server.rows("SET SESSION lock_wait_timeout = %s, SESSION sql_mode = ''", _LOCK_WAIT_S)
             before = _opens(server, path)
-            found = _columns(server, path)
+            found = columns_now(server, path)
             after = _opens(server, path)
             return found if before and after else None
         finally:
@@ -121,7 +121,11 @@ def _opens(server: Server, path: Path) -> bool:
     return True
 
 
-def _columns(server: Server, path: Path) -> TableSchema:
+def columns_now(server: Server, path: Path) -> TableSchema:
+    """Return what the catalog shows of a table's columns: none when it is not there, or may not be looked at.
+
+    Raises SourceUnavailable, SourceRefused.
+    """
     rows = server.rows(
         "SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, CHARACTER_SET_NAME FROM information_schema.COLUMNS "
         "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION",

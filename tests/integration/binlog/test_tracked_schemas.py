@@ -408,3 +408,15 @@ def test_compressed_definitions_are_read(server: SqlServer, schema: str, level: 
         assert rows_of(read_to_end(source, server)) == [{"id": b"1", "a": b"a", "e": b"x", "n": b"2"}]
     finally:
         server.sql("SET GLOBAL log_bin_compress = OFF")
+
+
+def test_rows_of_a_create_table_select_are_known(
+    server: SqlServer, schema: str, level: str, source: BinlogSource
+) -> None:
+    """They come in the transaction of their table's definition, which therefore lies in front of them."""
+    run(server, schema, SMALL, "INSERT INTO t VALUES (1, 'a', 'x', 4000000000)")
+    begin = source.open(LATEST, Wanted(schema, ("copy",)))
+    source.close()
+    run(server, schema, "CREATE TABLE copy AS SELECT * FROM t", "ALTER TABLE copy ADD COLUMN z INT")
+    source.open(begin, Wanted(schema, ("copy",)))
+    assert rows_of(read_to_end(source, server)) == [{"id": b"1", "a": b"a", "e": b"x", "n": b"4000000000"}]
