@@ -40,7 +40,6 @@ def source(server: SqlServer) -> Iterator[BinlogSource]:
 
 GLOBALS = [
     ("binlog_format", "STATEMENT", "ROW", "mysql mariadb"),
-    ("binlog_row_metadata", "MINIMAL", "FULL", "mysql mariadb"),
     ("mysql56_temporal_format", "OFF", "ON", "mariadb"),
 ]
 
@@ -92,21 +91,6 @@ def test_minimal_image_of_an_unwanted_table_is_counted(server: SqlServer, table:
     source.open(LATEST, Wanted("none"))
     run(server, table, "SET SESSION binlog_row_image = MINIMAL", "UPDATE t SET v = 'c'", "DELETE FROM t")
     assert sum(segment.rows for segment in read_to_end(source, server)) == 4
-
-
-def test_missing_column_names_are_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
-    """A table map without metadata would give columns without names and signs (M6); an unwanted one may come."""
-    source.open(LATEST, Wanted(table, ("t",)))
-    run(server, table, "CREATE TABLE other (id INT UNSIGNED)")
-    server.sql("SET GLOBAL binlog_row_metadata = MINIMAL")
-    try:
-        run(server, table, "INSERT INTO other VALUES (1)")
-        assert sum(segment.rows for segment in read_to_end(source, server)) == 1
-        run(server, table, "INSERT INTO t VALUES (1, 'a', NULL)")
-    finally:
-        server.sql("SET GLOBAL binlog_row_metadata = FULL")
-    with pytest.raises(SourceRefused, match="no column names"):
-        read_to_end(source, server)
 
 
 def test_partial_json_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
