@@ -122,17 +122,16 @@ def _declared_float(column: ColumnLayout, declared: re.Match[str]) -> ColumnLayo
     return replace(column, code=code, meta=decimals << 8 | filled)
 
 
-def old_times(table_map: TableMap, catalog: Catalog) -> tuple[TableMap, str]:
-    """Return the map with MariaDB's old times made certain, and the name of one that cannot be ("": all are).
+def has_old_times(table_map: TableMap) -> bool:
+    """Whether the length of a column depends on what the catalog says."""
+    return any(column.code in _OLD_TIMES for column in table_map.columns or ())
 
-    The catalog is asked only when there is one.
-    """
-    old = [position for position, column in enumerate(table_map.columns or ()) if column.code in _OLD_TIMES]
-    if not old or table_map.columns is None:
-        return table_map, ""
+
+def old_times(table_map: TableMap, catalog: Catalog) -> tuple[TableMap, str]:
+    """Return the map with MariaDB's old times made certain, and the name of one that cannot be ("": all are)."""
     declared = catalog(table_map.schema, table_map.name)
-    columns = list(table_map.columns)
-    for position in old:
+    columns = list(table_map.columns or ())
+    for position in [position for position, column in enumerate(columns) if column.code in _OLD_TIMES]:
         column = _old_time(columns[position], declared.get(columns[position].name, ""))
         if column is None:
             return table_map, columns[position].name
@@ -147,10 +146,3 @@ def _old_time(column: ColumnLayout, declared: str) -> ColumnLayout | None:
         return None
     digits = int(match["first"] or 0)
     return replace(column, code=code, meta=digits) if digits else column
-
-
-def old_fraction(table_map: TableMap, catalog: Catalog) -> str:
-    """Return the column whose length is not known because it may be an old time with fractions, "" when none is."""
-    recognised, unknown = old_times(table_map, catalog)
-    changed = zip(table_map.columns or (), recognised.columns or (), strict=True)
-    return unknown or next((before.name for before, after in changed if before is not after), "")

@@ -7,7 +7,7 @@ wanted one whose rows cannot be read exactly always does.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hasync.binlog.catalog import Catalog, ambiguous, old_fraction, recognise
+from hasync.binlog.catalog import Catalog, ambiguous, has_old_times, old_times, recognise
 from hasync.binlog.completion import Completed
 from hasync.binlog.rowplan import Images, RowPlan, Wanted
 from hasync.binlog.schematracker import METADATA_REMEDY, SchemaTracker
@@ -124,12 +124,19 @@ class Layouts:
             layout.tracked = self._schemas.complete(table_map)
             layout.map = layout.tracked.map
             layout.by_catalog = True
-        if self._flavor is Flavor.MARIADB and (column := old_fraction(layout.map, self._catalog_of(layout))):
-            layout.opaque = f"MariaDB's old time format ({column}), maybe with fractions"
-            layout.by_catalog = True
-        elif layout.map.named:
+        if self._flavor is Flavor.MARIADB and has_old_times(layout.map):
+            self._learn_fractions(layout)
+        if layout.map.named and not layout.opaque:
             layout.table = self._table(layout.map)
         return layout
+
+    def _learn_fractions(self, layout: Layout) -> None:
+        """Ask how many digits MariaDB's old times have, on which their length depends."""
+        layout.by_catalog = True
+        layout.map, unclear = old_times(layout.map, self._catalog_of(layout))
+        layout.extents = tuple(extent(column) for column in layout.map.columns or ())
+        if unclear:
+            layout.opaque = f"MariaDB's old time format ({unclear}), maybe with fractions"
 
     def _catalog_of(self, layout: Layout) -> Catalog:
         """Return what tells the columns' declared types: the server now, or as they were tracked to this place."""

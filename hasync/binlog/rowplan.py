@@ -92,14 +92,15 @@ class RowPlan:
     def _changes(self, wanted: Wanted, first: int, last: int) -> RowChanges:
         before = len(wanted.selection.before)
         slots = before + len(wanted.selection.after)
-        olds = self._images(range(first, last), range(before))
-        news = self._images(range(first, last), range(before, slots))
+        rows = range(first, last)
+        olds = self._images(rows, range(before)) if self._operation is not Operation.INSERT else []
+        news = self._images(rows, range(before, slots)) if self._operation is not Operation.DELETE else []
         return RowChanges(
             table=wanted.table,
             operation=self._operation,
             selection=wanted.selection,
-            before=olds if self._operation is not Operation.INSERT else (),
-            after=news if self._operation is not Operation.DELETE else (),
+            before=olds,
+            after=news,
         )
 
     def _images(self, rows: range, slots: range) -> list[Row]:

@@ -15,6 +15,9 @@ if cython.compiled:
     from cython.cimports.libc.stdint import uint32_t
 
 
+_ALL = cython.declare(cython.uint, 0xFFFFFFFF)
+
+
 def _tables() -> array[int]:
     """Return the eight tables one behind the other; the first is that of the polynomial, bit-reversed."""
     first = []
@@ -44,7 +47,7 @@ def crc32(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cyth
     t: cython.p_uint = cython.address(_TABLE[0])
     one: uint32_t
     two: uint32_t
-    crc: uint32_t = 0xFFFFFFFF
+    crc: uint32_t = _ALL
     while left >= 8:
         one = crc ^ (
             cython.cast(uint32_t, p[0])
@@ -74,7 +77,7 @@ def crc32(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cyth
         crc = t[(crc ^ p[0]) & 0xFF] ^ crc >> 8
         p += 1
         left -= 1
-    return crc ^ 0xFFFFFFFF
+    return crc ^ _ALL
 
 
 def matches(data: bytes, start: int, end: int) -> bool:

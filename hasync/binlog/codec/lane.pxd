@@ -41,7 +41,7 @@ cdef class Lane:
     cdef unsigned long long micros
     cdef unsigned long long began
     cdef list tables
-    cdef list numbers
+    cdef unsigned long long[::1] numbers
     cdef Py_ssize_t open_rows
     cdef unsigned long long open_bytes
     cdef readonly Py_ssize_t transactions

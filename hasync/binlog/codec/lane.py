@@ -10,6 +10,7 @@ reads it: errors, first times, and everything rare are known there and nowhere e
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Protocol
 
 import cython
@@ -46,13 +47,15 @@ _ANONYMOUS = cython.declare(cython.int, 34)
 _ANNOTATE = cython.declare(cython.int, 160)
 _MARIADB_GTID = cython.declare(cython.int, 162)
 
+_LOW = cython.declare(cython.ulonglong, 0xFFFFFFFF)
 _HEADER = cython.declare(cython.Py_ssize_t, 19)
 _ARTIFICIAL = cython.declare(cython.int, 0x20)
 _STANDALONE_OR_XA = cython.declare(cython.int, 1 | 64 | 128)
 _STAMP = cython.declare(cython.Py_ssize_t, 42)
 _STAMP_BITS = cython.declare(cython.ulonglong, (1 << 55) - 1)
 _STATEMENT_END = cython.declare(cython.ulonglong, 1)
-_RECENT = 8
+_RECENT = cython.declare(cython.Py_ssize_t, 8)
+_TABLES_MOST = cython.declare(cython.Py_ssize_t, 16)
 _OPERATIONS = (Operation.INSERT, Operation.UPDATE, Operation.DELETE)
 
 
@@ -144,7 +147,7 @@ class Lane:
         self.numbered = False
         self.micros = self.began = 0
         self.tables = []
-        self.numbers = []
+        self.numbers = array("Q", bytes(8 * _TABLES_MOST))
         self.open_rows = 0
         self.open_bytes = 0
         self.transactions = self.rows = 0
@@ -212,7 +215,6 @@ class Lane:
         self.open_rows = 0
         self.open_bytes = 0
         self.tables.clear()
-        self.numbers.clear()
         if self.event() != _DONE or self.gtid() != _DONE:
             return _OTHERWISE
         if not self.mariadb and (self.event() != _DONE or self.kind != _QUERY or self.query_is(b"BEGIN") != _DONE):
@@ -267,7 +269,7 @@ class Lane:
         low = self.little(first + 13, 4)
         if self.size != cython.cast(cython.ulonglong, size - 1) or data[first + 17] & _ARTIFICIAL:
             return _OTHERWISE
-        if low == 0 or (self.pos + self.size) & 0xFFFFFFFF != low:
+        if low == 0 or (self.pos + self.size) & _LOW != low:
             return _OTHERWISE
         self.body = first + _HEADER
         self.end = at + 4 + size
@@ -329,7 +331,7 @@ class Lane:
         size: cython.Py_ssize_t = self.end - start
         i: cython.Py_ssize_t
         table: LaneTable | None
-        if size <= 0:
+        if size <= 0 or len(self.tables) >= _TABLES_MOST:
             return _OTHERWISE
         for i in range(_RECENT):
             table = self.recent[i]
@@ -343,7 +345,7 @@ class Lane:
             table = LaneTable(body, layout)
             self.recent[self.next_recent] = table
             self.next_recent = (self.next_recent + 1) % _RECENT
-        self.numbers.append(self.little(self.body, 6))
+        self.numbers[len(self.tables)] = self.little(self.body, 6)
         self.tables.append(table)
         return _DONE
 
@@ -354,7 +356,7 @@ class Lane:
         at: cython.Py_ssize_t = self.body + 8
         kind: cython.int = self.kind - (_WRITE if self.kind >= _WRITE else _WRITE_V1)
         size: cython.Py_ssize_t
-        i: cython.Py_ssize_t = len(self.numbers) - 1
+        i: cython.Py_ssize_t = len(self.tables) - 1
         plan: LanePlan | None
         while i >= 0 and self.numbers[i] != number:
             i -= 1
@@ -383,5 +385,4 @@ class Lane:
             return _OTHERWISE  # the slow road says what is wrong, and where
         if flags & _STATEMENT_END:
             self.tables.clear()
-            self.numbers.clear()
         return _DONE

@@ -262,12 +262,16 @@ class Output:
         return Packed((name,), 1, b"*%d\r\n$%d\r\n%b\r\n%b" % (elements, len(name), name, body))
 
     def _tallies(self, count: cython.Py_ssize_t) -> Iterator[Tally]:
-        sums = [0] * len(self.targets)
-        for i in range(count):
-            sums[self.tallies[i * 2]] += self.tallies[i * 2 + 1]
+        sums = array("l", bytes(8 * len(self.targets)))
+        self._sum_up(sums, count)
         for (table, operation), rows in zip(self.targets, sums, strict=True):
             if rows:
                 yield Tally(table, operation, rows)
+
+    def _sum_up(self, sums: cython.long[::1], count: cython.Py_ssize_t) -> None:
+        i: cython.Py_ssize_t
+        for i in range(count):
+            sums[self.tallies[i * _TALLY]] += self.tallies[i * _TALLY + 1]
 
     def _shift(self, mark: Mark) -> None:
         kept = [self._run(number) for number in range(mark.runs, self.count)]

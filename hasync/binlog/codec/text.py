@@ -33,6 +33,9 @@ _TIMESTAMP = cython.declare(cython.int, 10)
 _TIME = cython.declare(cython.int, 11)
 _OTHER = cython.declare(cython.int, 12)
 
+_ALL = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+_DATETIME_BIAS = cython.declare(cython.ulonglong, 0x8000000000)
+
 _KINDS: dict[object, int] = {
     charsets.decode_bytes: RAW,
     charsets.decode_padded: _PADDED,
@@ -119,7 +122,7 @@ class Text:
         if self.kind == _SIGNED and size_bytes and data[at + size_bytes - 1] & 0x80:
             out.byte(45)  # -
             # The magnitude of a two's complement number of that width.
-            full: cython.ulonglong = 0xFFFFFFFFFFFFFFFF
+            full: cython.ulonglong = _ALL
             full >>= 8 * (8 - size_bytes)
             value = (full - value) + 1
         return out.number(value)
@@ -161,9 +164,9 @@ class Text:
 
     def _datetime(self, out: Buffer, data: bytes, at: cython.Py_ssize_t) -> cython.int:
         biased: cython.ulonglong = _big(data, at, 5)
-        if biased < 0x8000000000:  # before the year 0: no server writes it
+        if biased < _DATETIME_BIAS:  # before the year 0: no server writes it
             raise ValueError("DATETIME is negative")
-        number: cython.ulonglong = biased - 0x8000000000
+        number: cython.ulonglong = biased - _DATETIME_BIAS
         months: cython.ulonglong = number >> 22
         _date(out, months // 13, months % 13, number >> 17 & 31)
         out.byte(32)

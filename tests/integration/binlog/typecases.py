@@ -190,11 +190,11 @@ MARIADB_ONLY: list[Case] = [
 ]
 
 OLD_TIMES: list[Case] = [
-    *((f"TIME({digits})", TIMES_OF_DAY) for digits in range(1)),
-    *((f"DATETIME({digits})", MOMENTS) for digits in range(1)),
-    *((f"TIMESTAMP({digits}) NULL", MOMENTS_OF_1970) for digits in range(1)),
+    *((f"TIME({digits})", TIMES_OF_DAY) for digits in range(7)),
+    *((f"DATETIME({digits})", MOMENTS) for digits in range(7)),
+    *((f"TIMESTAMP({digits}) NULL", MOMENTS_OF_1970) for digits in range(7)),
 ]
-"""In MariaDB's format from before 10.1, without fractions."""
+"""In MariaDB's format from before 10.1."""
 
 EVERYWHERE: list[Case] = [
     *(*INTEGERS, *ZEROFILL, *DECIMALS, *FLOATS, *BITS, *TEXTS, *BINARIES, *CHOICES, *TIMES, *JSONS),
