@@ -6,6 +6,7 @@ columns up, the wrapper stops it, and from there on it never sees a packet (M1 t
 """
 
 import select
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,16 +148,21 @@ class Dump:
     def _receive(self) -> None:
         """Take in what has arrived; join it with the rest of the buffer only when a packet is complete."""
         with translated(self._host):
-            received = 0
-            while True:  # TLS hands over 16 KiB at most
-                chunk = self._socket.recv(_RECEIVE_BYTES)
-                self._chunks.append(chunk)
-                received += len(chunk)
-                if not chunk or received >= _RECEIVE_BYTES // 2 or not self._readable():
-                    break
-        if not received:
+            chunk = self._socket.recv(_RECEIVE_BYTES)
+        if not chunk:
             raise SourceUnavailable(f"{self._host} closed the dump")
-        self._waiting_bytes += received
+        self._take_in(chunk)
+        with suppress(OSError):  # a server may send why and then reset: the former is read first
+            while chunk and self._waiting_bytes < _RECEIVE_BYTES // 2 and self._readable():
+                chunk = self._socket.recv(_RECEIVE_BYTES)  # TLS hands over 16 KiB at most
+                self._take_in(chunk)
+        self._join()
+
+    def _take_in(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._waiting_bytes += len(chunk)
+
+    def _join(self) -> None:
         if len(self.buffer) - self.at + self._waiting_bytes >= self._needed_bytes:
             self.buffer = b"".join((self.buffer[self.at :], *self._chunks))
             self.at = self._waiting_bytes = self._needed_bytes = 0

@@ -93,8 +93,8 @@ class RowPlan:
         before = len(wanted.selection.before)
         slots = before + len(wanted.selection.after)
         rows = range(first, last)
-        olds = self._images(rows, range(before)) if self._operation is not Operation.INSERT else []
-        news = self._images(rows, range(before, slots)) if self._operation is not Operation.DELETE else []
+        olds = self._images(rows, range(before)) if self._operation is not Operation.INSERT else ()
+        news = self._images(rows, range(before, slots)) if self._operation is not Operation.DELETE else ()
         return RowChanges(
             table=wanted.table,
             operation=self._operation,
