@@ -9,6 +9,7 @@ from hasync.binlog.source import BinlogSource
 from hasync.errors import SourceRefused
 from hasync.model.change import RowChanges, Segment
 from hasync.model.position import Position
+from testbed import workdir
 from testbed.sql import SqlServer
 from tests.integration.binlog.bench import LATEST, Wanted, is_mariadb, is_mysql, read_to_end, read_until, source_of
 from tests.integration.binlog.test_transactions import run
@@ -420,3 +421,43 @@ def test_rows_of_a_create_table_select_are_known(
     run(server, schema, "CREATE TABLE copy AS SELECT * FROM t", "ALTER TABLE copy ADD COLUMN z INT")
     source.open(begin, Wanted(schema, ("copy",)))
     assert rows_of(read_to_end(source, server)) == [{"id": b"1", "a": b"a", "e": b"x", "n": b"4000000000"}]
+
+
+HIDDEN_COLUMNS = {
+    "mysql": (
+        "SET SESSION sql_generate_invisible_primary_key = ON",
+        "CREATE TABLE t (id INT, a VARCHAR(10), j JSON)",
+        "ALTER TABLE t ADD INDEX ((id + 1)), ADD INDEX ((CAST(j->'$.x' AS UNSIGNED ARRAY)))",
+    ),
+    "mariadb": ("CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(10), j INT, FULLTEXT (a)) WITH SYSTEM VERSIONING",),
+}
+
+
+def test_hidden_columns_are_known_or_halt(server: SqlServer, schema: str, level: str, source: BinlogSource) -> None:
+    """A generated key is in the catalog, an index's own column nowhere; those of versioned rows in the binlog only."""
+    run(server, schema, *HIDDEN_COLUMNS[server.flavor])
+    source.open(LATEST, Wanted(schema))
+    run(server, schema, "INSERT INTO t (id, a) VALUES (1, 'a')")
+    if is_mariadb(server):
+        with pytest.raises(SourceRefused, match="5 columns in the binlog, 3 tracked"):
+            read_to_end(source, server)
+        return
+    (row,) = rows_of(read_to_end(source, server))
+    assert row == {"my_row_id": b"1", "id": b"1", "a": b"a", "j": None}
+
+
+def test_filtered_binlog_halts(server: SqlServer) -> None:
+    """A definition may be missing in it: it is filtered by the session's schema, rows by the table's."""
+    options = {"binlog-ignore-db": "elsewhere", "binlog-row-metadata": "MINIMAL"}
+    with workdir() as place, type(server)(place, options=options) as filtered:
+        filtered.sql("CREATE DATABASE d")
+        run(filtered, "d", SMALL)
+        source = source_of(filtered)
+        try:
+            source.open(LATEST, Wanted("d"))
+            run(filtered, "d", "INSERT INTO t VALUES (1, 'a', 'x', 2)")
+            with pytest.raises(SourceRefused, match="filters its binlog") as refused:
+                read_to_end(source, filtered)
+            assert "binlog_ignore_db" in refused.value.hint
+        finally:
+            source.close()
