@@ -107,8 +107,6 @@ GTIDS = frozenset({EventType.GTID, EventType.ANONYMOUS_GTID, EventType.GTID_TAGG
 
 _STATEMENT = "SET GLOBAL binlog_format = 'ROW', also in the session that wrote it; then start after this transaction"
 REMEDIES: dict[int, str] = {
-    EventType.PARTIAL_UPDATE_ROWS: "SET GLOBAL binlog_row_value_options = '', also in the session that wrote it; "
-    "then start after this transaction",
     EventType.INCIDENT: "the server lost events here: compare the tables with Redis, then start after this event",
     EventType.BEGIN_LOAD_QUERY: _STATEMENT,
     EventType.EXECUTE_LOAD_QUERY: _STATEMENT,

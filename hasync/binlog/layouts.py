@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from hasync.binlog.catalog import Catalog, ambiguous, has_old_times, old_times, recognise
 from hasync.binlog.completion import Completed
+from hasync.binlog.partial import PartialPlan
 from hasync.binlog.rowplan import Images, RowPlan, Wanted
 from hasync.binlog.schematracker import METADATA_REMEDY, SchemaTracker
 from hasync.binlog.spots import Spot, Statement
@@ -39,6 +40,7 @@ class Layout:
     by_catalog: bool = False
     tracked: Completed | None = None
     plans: dict[tuple[Operation, bytes], RowPlan] = field(default_factory=dict)
+    partials: dict[bytes, PartialPlan] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -182,6 +184,17 @@ class Layouts:
             return self._interest.select(table) is not None
         except Fatal:
             return True
+
+    def partial(self, layout: Layout, bitmaps: bytes) -> PartialPlan | None:
+        """Return how partial updates are read. Raises as :meth:`rows`."""
+        if layout.opaque:
+            return None
+        plan = layout.partials.get(bitmaps)
+        if plan is None:
+            images = Images(extents=layout.extents, operation=Operation.UPDATE, bitmaps=bitmaps)
+            codes = [column.code for column in layout.map.columns or ()]
+            plan = layout.partials[bitmaps] = PartialPlan(images, self._wanted(layout), codes)
+        return plan
 
     def rows(self, layout: Layout, operation: Operation, bitmaps: bytes) -> RowPlan | None:
         """Return how events with these columns in their images are read; None: one counts as one row.

@@ -4,6 +4,7 @@ from hasync.binlog import refusals
 from hasync.binlog.frames import Event, EventType, lenenc
 from hasync.binlog.layouts import Layout, Layouts
 from hasync.binlog.codec.output import Mark, Output
+from hasync.binlog.partial import PartialPlan
 from hasync.binlog.rowplan import RowPlan
 from hasync.binlog.segments import Segments
 from hasync.model.change import Operation
@@ -15,6 +16,7 @@ OPERATIONS = {
     EventType.WRITE_ROWS: Operation.INSERT,
     EventType.UPDATE_ROWS: Operation.UPDATE,
     EventType.DELETE_ROWS: Operation.DELETE,
+    EventType.PARTIAL_UPDATE_ROWS: Operation.UPDATE,
 }
 """What each rows event does."""
 
@@ -91,13 +93,18 @@ class RowEvents:
         size = (width + 7 >> 3) * (2 if operation is Operation.UPDATE else 1)
         if width != layout.map.width or at + size > event.end:
             raise ValueError(f"rows of {width} columns for {layout.path}, which has {layout.map.width}")
-        plan = self._layouts.rows(layout, operation, data[at : at + size])
+        plan = self._plan(layout, event, data[at : at + size])
         try:
             self._add_rows(plan, data, (at + size, event.end), event.size)
         except (ValueError, IndexError) as damaged:
             raise ValueError(f"rows of {layout.path}: {_without_values(damaged)}") from None
 
-    def _add_rows(self, plan: RowPlan | None, data: bytes, bounds: tuple[int, int], size: int) -> None:
+    def _plan(self, layout: Layout, event: Event, bitmaps: bytes) -> RowPlan | PartialPlan | None:
+        if event.type == EventType.PARTIAL_UPDATE_ROWS:
+            return self._layouts.partial(layout, bitmaps)
+        return self._layouts.rows(layout, OPERATIONS[EventType(event.type)], bitmaps)
+
+    def _add_rows(self, plan: RowPlan | PartialPlan | None, data: bytes, bounds: tuple[int, int], size: int) -> None:
         rows = 1 if plan is None else plan.read(data, bounds)
         skipped = min(rows, self.to_skip)
         self.to_skip -= skipped
@@ -105,7 +112,7 @@ class RowEvents:
         if skipped < rows:
             self._segments.add(plan or NOBODYS, range(skipped, rows), size)
         if plan is not None:
-            plan.rows.release()
+            plan.release()
 
 
 class Nobodys:

@@ -89,6 +89,10 @@ class RowPlan:
         else:
             effects.put(output, self.rows, first, last)
 
+    def release(self) -> None:
+        """Let go of the packet."""
+        self.rows.release()
+
     def _changes(self, wanted: Wanted, first: int, last: int) -> RowChanges:
         before = len(wanted.selection.before)
         slots = before + len(wanted.selection.after)

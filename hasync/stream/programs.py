@@ -100,5 +100,3 @@ def _on_update(rule: Rule, template: Template, slots: Slots) -> Iterator[Write]:
     if Image.NEW not in template.images and names(template) and OLD_SIDE & set(rule.on):
         # The old key counts where it is another than the new one.
         yield Delete(key=slots.parts(template, Image.OLD), differ=slots.pairs(names(template)))
-
-

@@ -67,6 +67,17 @@ class Rows:
         """
         return self.scan(data, bounds[0], bounds[1], first, second)
 
+    def locate_one(self, data: bytes, bounds: tuple[int, int], shape: Shape) -> int:
+        """Find the values of the one image that begins at ``bounds[0]`` and return the offset behind it.
+
+        Raises as :meth:`locate`.
+        """
+        if bounds[1] > len(data) or bounds[0] >= bounds[1]:
+            raise ValueError(CUT_SHORT)
+        self.data = data
+        self.count = 1
+        return self.walk(shape, bounds[0], bounds[1], 0)
+
     def scan(
         self, data: bytes, at: cython.Py_ssize_t, end: cython.Py_ssize_t, first: Shape, second: Shape | None
     ) -> cython.Py_ssize_t:

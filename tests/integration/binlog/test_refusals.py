@@ -93,21 +93,6 @@ def test_minimal_image_of_an_unwanted_table_is_counted(server: SqlServer, table:
     assert sum(segment.rows for segment in read_to_end(source, server)) == 4
 
 
-def test_partial_json_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
-    """A difference of a JSON document is no value."""
-    if not is_mysql(server):
-        pytest.skip("MySQL's own")
-    run(server, table, "INSERT INTO t VALUES (1, 'a', JSON_OBJECT('a', REPEAT('x', 100), 'b', 1))")
-    refused = refused_after(
-        server,
-        source,
-        table,
-        "SET SESSION binlog_row_value_options = PARTIAL_JSON",
-        "UPDATE t SET j = JSON_SET(j, '$.b', 2) WHERE id = 1",
-    )
-    assert "PARTIAL_UPDATE_ROWS" in refused.message
-
-
 def test_statement_format_is_refused(server: SqlServer, table: str, source: BinlogSource) -> None:
     """Rows that a session changes by statement would be lost; the statement's values are not shown (I12)."""
     refused = refused_after(

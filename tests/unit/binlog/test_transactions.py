@@ -139,7 +139,6 @@ def test_statement_that_changes_rows_is_refused(sql: str) -> None:
 
 REFUSED = [
     EventType.INCIDENT,
-    EventType.PARTIAL_UPDATE_ROWS,
     EventType.EXECUTE_LOAD_QUERY,
     EventType.PRE_GA_WRITE_ROWS,
     99,
