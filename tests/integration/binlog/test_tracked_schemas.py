@@ -16,6 +16,7 @@ from tests.integration.binlog.test_transactions import run
 
 Rows = list[dict[str, bytes | None]]
 
+NO_LOG = {"binlog-row-metadata": "NO_LOG"}
 LEVELS = ["MINIMAL", "NO_LOG"]
 
 
@@ -459,5 +460,26 @@ def test_filtered_binlog_halts(server: SqlServer) -> None:
             with pytest.raises(SourceRefused, match="filters its binlog") as refused:
                 read_to_end(source, filtered)
             assert "binlog_ignore_db" in refused.value.hint
+        finally:
+            source.close()
+
+
+def test_names_of_tables_are_folded_as_the_server_folds_them(server: SqlServer) -> None:
+    """Under ``lower_case_table_names`` a definition may write the table's name as it likes."""
+    if is_mysql(server):
+        pytest.skip("MySQL takes the setting only when its data directory is made")
+    with workdir() as place, type(server)(place, options={"lower-case-table-names": 1, **NO_LOG}) as folding:
+        folding.sql("CREATE DATABASE d")
+        run(folding, "d", "CREATE TABLE T (id INT PRIMARY KEY, a INT, b INT)")
+        source = source_of(folding)
+        try:
+            begin = source.open(LATEST, Wanted("d"))
+            run(folding, "D", "INSERT INTO T VALUES (1, 2, 3)", "ALTER TABLE D.T RENAME COLUMN a TO c")
+            run(folding, "d", "INSERT INTO t (id, c, b) VALUES (2, 2, 3)")
+            expected = [{"id": b"1", "a": b"2", "b": b"3"}, {"id": b"2", "c": b"2", "b": b"3"}]
+            assert rows_of(read_to_end(source, folding)) == expected
+            source.close()
+            source.open(begin, Wanted("d"))
+            assert rows_of(read_to_end(source, folding)) == expected
         finally:
             source.close()
