@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hasync.binlog import gtids
+from hasync.binlog.frames import Event, EventType, heartbeat_v2
 from hasync.errors import PositionLost
 from hasync.model.position import Position
 
@@ -11,6 +12,9 @@ HEAD = 4
 
 Spot = tuple[str, int]
 """File and offset."""
+
+_LONGEST_LEAP = 1 << 31
+"""A 32-bit position that seems further ahead is in fact behind: no event is that large."""
 
 _CHOOSE = "choose another start; SHOW BINARY LOGS lists files and sizes"
 
@@ -117,6 +121,21 @@ class Place:
         self.pos = pos
         if pos == self._seek.from_pos:
             self.settled = True
+
+    def pass_event(self, event: Event) -> None:
+        """Stand behind an event, be it a boundary or not. Raises PositionLost when it lies behind us."""
+        if event.placed and event.stop - self.end >= _LONGEST_LEAP:
+            raise self.reset(f"an event ends at {event.stop & 0xFFFFFFFF}")
+        self.end = event.stop
+
+    def hear(self, event: Event) -> None:
+        """Take a heartbeat, as :meth:`beat`."""
+        if event.type == EventType.HEARTBEAT_V2:
+            self.beat(*heartbeat_v2(event))
+            return
+        behind = event.stop - self.end >= _LONGEST_LEAP
+        name = event.data[event.at : event.end].decode()
+        self.beat(name, event.stop & 0xFFFFFFFF if behind else event.stop)
 
     def enter_file(self, name: str, pos: int) -> None:
         """Go on at the head of another file. Raises PositionLost when the start should have been in the last one."""

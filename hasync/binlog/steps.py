@@ -1,6 +1,8 @@
 """Work inside one event that is done a bit at a time: a compressed transaction, an XA transaction that commits."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+
+from hasync.binlog.frames import Event
 
 Work = Generator[None, None, None]
 
@@ -34,3 +36,14 @@ class Steps:
         """Drop all work; connections that it holds are closed."""
         while self._stack:
             self._stack.pop().close()
+
+
+def each(
+    events: Iterator[Event | None], handle: Callable[[Event], None], end: Callable[[], None] = lambda: None
+) -> Work:
+    """Handle one event a step, then come to the ``end``; a None only takes a step."""
+    for event in events:
+        if event is not None:
+            handle(event)
+        yield
+    end()

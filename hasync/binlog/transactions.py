@@ -20,7 +20,6 @@ from hasync.binlog.frames import (
     Event,
     EventType,
     checksummed,
-    heartbeat_v2,
     rotation,
 )
 from hasync.binlog.layouts import Layouts
@@ -29,14 +28,11 @@ from hasync.binlog.rowevents import OPERATIONS, RowEvents
 from hasync.binlog.segments import Limits, Segments
 from hasync.binlog.spots import spot, statement
 from hasync.binlog.statements import Meaning, meaning, query_schema, query_text, savepoint_name
-from hasync.binlog.steps import Steps, Work
+from hasync.binlog.steps import Steps, each
 from hasync.model.change import Interest, Segment
 from hasync.model.position import Flavor, Position
 
 _DAMAGE = (ValueError, IndexError, StructError)
-_LONGEST_LEAP = 1 << 31
-"""A 32-bit position that seems further ahead is in fact behind: no event is that large."""
-
 _STEPS = 512
 """Events from inside other events that are taken at once, before the reader may look around."""
 
@@ -83,7 +79,7 @@ class Transactions:
             EventType.XA_PREPARE: self._xa_prepare,
             EventType.TRANSACTION_PAYLOAD: self._payload,
             EventType.TABLE_MAP: self._table_map,
-            **dict.fromkeys(PLAIN, self._compressed),
+            **dict.fromkeys(PLAIN, lambda event: self._handle(plain(event))),
             **dict.fromkeys(OPERATIONS, self._row_images),
             **dict.fromkeys(HARMLESS, self._advance),
         }
@@ -186,9 +182,7 @@ class Transactions:
             return
         event = Event(packet, self._place.end, checksum=self._checksum and kind != EventType.FORMAT_DESCRIPTION)
         if kind not in HEARTBEATS:
-            if event.placed and event.stop - self._place.end >= _LONGEST_LEAP:
-                raise self._place.reset(f"an event ends at {event.stop & 0xFFFFFFFF}")
-            self._place.end = event.stop
+            self._place.pass_event(event)
         self._handle(event)
 
     def _handle(self, event: Event) -> None:
@@ -224,12 +218,7 @@ class Transactions:
     def _heartbeat(self, event: Event) -> None:
         if self._state != _OUTSIDE:
             return
-        if event.type == EventType.HEARTBEAT:
-            name = event.data[event.at : event.end].decode()
-            behind = event.stop - self._place.end >= _LONGEST_LEAP
-            self._place.beat(name, event.stop & 0xFFFFFFFF if behind else event.stop)
-        else:
-            self._place.beat(*heartbeat_v2(event))
+        self._place.hear(event)
         self._segments.beat()
 
     def _unknown(self, event: Event) -> None:
@@ -351,10 +340,7 @@ class Transactions:
         else:
             self._rows.roll_back_to(name, self._at(event))
 
-    # -------------------------------------------------------- transactions inside one event
-
-    def _compressed(self, event: Event) -> None:
-        self._handle(plain(event))
+    # ---------------------------------------- transactions inside one event, or in two places
 
     def _payload(self, event: Event) -> None:
         if self._state != _BEGUN:
@@ -363,50 +349,32 @@ class Transactions:
             self._branches.forget()  # who knows what is in it
             self._commit(event)
         else:
-            self._steps.begin(self._unpacked(event))
-
-    def _unpacked(self, event: Event) -> Work:
-        for inner in payload.events(event):
-            self._handle(inner)
-            yield
-
-    # ---------------------------------------------------------------------------------- XA
+            self._steps.begin(each(payload.events(event), self._handle))
 
     def _xa_prepare(self, event: Event) -> None:
         self._require_inside(event)
         self._segments.add_bytes(event.size)
-        xid, one_phase = xa.prepared(event)
-        if one_phase and not self._discarding:
-            self._replay(event, self._branches.rows_at(xid, self._place.spot))
-            return
-        if not one_phase:
-            self._branches.prepared(xid, self._place.spot)
-        self._commit(event)
+        self._replay(event, self._branches.end_of_phase(event, self._place.spot))
 
     def _xa_statement(self, event: Event, sql: bytes) -> None:
         verb, xid = xa.statement(sql)
         if verb is xa.Verb.BEGIN:
             self._state = _INSIDE
             self._prepares = True
-        elif verb is xa.Verb.COMMIT and not self._discarding:
-            self._replay(event, self._branches.rows(xid, (self._place.file, event.start)))
         elif verb is not xa.Verb.NOTHING:
+            rows = self._branches.rows(xid, (self._place.file, event.start)) if verb is xa.Verb.COMMIT else None
             self._branches.finished(xid)
-            self._commit(event)
+            self._replay(event, rows)
 
-    def _replay(self, event: Event, rows: Iterator[Event | None]) -> None:
-        """Take the rows of a prepared transaction in, as part of the one that commits it with this event."""
+    def _replay(self, event: Event, rows: Iterator[Event | None] | None) -> None:
+        """Take prepared rows in, if there are any, as part of the transaction that ends with this event."""
+        if rows is None or self._discarding:
+            self._commit(event)
+            return
         self._state = _INSIDE
         self._prepares = False
-        self._rows.end()
-        self._steps.begin(self._replayed(event, rows))
-
-    def _replayed(self, event: Event, rows: Iterator[Event | None]) -> Work:
-        for row in rows:
-            if row is not None:
-                self._handle(row.within(event))
-            yield
-        self._commit(event)
+        here = (row and row.within(event) for row in rows)
+        self._steps.begin(each(here, self._handle, lambda: self._commit(event)))
 
     # -------------------------------------------------------------------------------- rows
 

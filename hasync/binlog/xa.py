@@ -108,13 +108,26 @@ class Branches:
         """Forget all places: something was passed over that may have changed them."""
         self._known.clear()
 
+    def end_of_phase(self, event: Event, spot: Spot) -> Iterator[Event | None] | None:
+        """Take XA_PREPARE of the transaction at ``spot`` in; return its rows when it is committed with it.
+
+        Raises ValueError when the event is cut short.
+        """
+        xid, one_phase = prepared(event)
+        if one_phase:
+            return self.rows_at(xid, spot)
+        self.prepared(xid, spot)
+        return None
+
     def rows(self, xid: Xid, before: Spot) -> Iterator[Event | None]:
         """Yield the events of a prepared branch that commits at ``before``; None for each breath of the search.
 
         Table maps, rows and savepoint statements, each with its own place.
-        Raises PositionLost when its PREPARE cannot be found, SourceUnavailable, SourceRefused, ValueError.
+        Raises, when iterated, PositionLost (its PREPARE cannot be found), SourceUnavailable, SourceRefused, ValueError.
         """
-        spot = self._known.pop(xid, None)
+        return self._found(self._known.get(xid), xid, before)
+
+    def _found(self, spot: Spot | None, xid: Xid, before: Spot) -> Iterator[Event | None]:
         if spot is None:
             spot = yield from self._search(xid, before)
         yield from self.rows_at(xid, spot)
