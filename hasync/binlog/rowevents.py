@@ -1,9 +1,9 @@
 """Rows of the open transaction: to their layouts, past what is applied, into the segments; and back to a savepoint."""
 
 from hasync.binlog import refusals
+from hasync.binlog.codec.output import Mark, Output
 from hasync.binlog.frames import Event, EventType, lenenc
 from hasync.binlog.layouts import Layout, Layouts
-from hasync.binlog.codec.output import Mark, Output
 from hasync.binlog.partial import PartialPlan
 from hasync.binlog.rowplan import RowPlan
 from hasync.binlog.segments import Segments

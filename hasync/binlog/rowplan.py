@@ -114,7 +114,7 @@ class RowPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """Which columns the images of an event hold. ``extents``: of all columns; ``bitmaps``: one bit per column, per image."""
+    """Which columns an event's images hold. ``extents``: of all columns; ``bitmaps``: a bit per column, per image."""
 
     extents: Sequence[Extent]
     operation: Operation

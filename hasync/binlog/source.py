@@ -214,24 +214,28 @@ class BinlogSource:
             raise SourceUnavailable("the source is not open")
         try:
             until = self._clock.monotonic() + GATHER_S
-            while not stream.transactions.due:
-                if stream.transactions.ready and self._clock.monotonic() >= until:
-                    break
-                if stream.transactions.unfinished:
-                    stream.transactions.go_on()
-                    if self._clock.monotonic() >= until + self._heartbeat_s:
-                        break  # it may take long; an empty segment says that we are alive
-                    continue
-                if self._run(stream):
-                    continue
-                packet = self._packet(stream, wait=not stream.transactions.ready)
-                if packet is None:
-                    break
-                stream.transactions.feed(packet)
+            while not stream.transactions.due and self._read_on(stream, until):
+                pass
         except HasyncError:
             self._drop()
             raise
         return stream.transactions.take()
+
+    def _read_on(self, stream: _Stream, until: float) -> bool:
+        """Read a little more; False: hand over what there is, be it nothing."""
+        transactions = stream.transactions
+        if transactions.ready and self._clock.monotonic() >= until:
+            return False
+        if transactions.unfinished:
+            transactions.go_on()
+            # It may take long; an empty segment says that we are alive.
+            return self._clock.monotonic() < until + self._heartbeat_s
+        if self._run(stream):
+            return True
+        packet = self._packet(stream, wait=not transactions.ready)
+        if packet is not None:
+            transactions.feed(packet)
+        return packet is not None
 
     def _run(self, stream: _Stream) -> bool:
         """Let the fast lane take what it can; True: look again before a packet is fed."""

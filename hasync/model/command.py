@@ -65,7 +65,7 @@ ALLOWED: dict[bytes, Trait] = {
 """Commands that a rule or handler may use: each acts on the one key that follows its name."""
 
 PACKABLE: dict[bytes, Trait] = ALLOWED | {b"MSET": Trait(Repeat.SAFE, least_arguments=2)}
-"""Commands of :class:`Packed`: MSET is hasync's own way to send many SETs, a handler would bypass key checks with it."""
+"""Commands of :class:`Packed`: MSET is hasync's own way to send many SETs; a handler's keys are checked one by one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ cdef class Key:
     cdef bint add(self, Output out, Rows rows, Py_ssize_t row, bint nulls, bint reserved) except -1
 
 cdef class Write:
+    cdef int kind
+    cdef bint moves
     cdef Key key
     cdef Key old_key
     cdef int[::1] differ

@@ -31,6 +31,17 @@ _DELETES_MOST = cython.declare(cython.long, 500)
 _WHOLE_MOST = cython.declare(cython.long, 1 << 30)
 
 
+_DELETE = cython.declare(cython.int, 0)
+_STRING = cython.declare(cython.int, 1)
+_HASH = cython.declare(cython.int, 2)
+
+
+def _kind(write: program.Write) -> int:
+    if isinstance(write, program.Delete):
+        return _DELETE
+    return _STRING if isinstance(write, program.PutString) else _HASH
+
+
 def _numbers(pairs: Iterable[tuple[int, int]]) -> array[int]:
     return array("i", [slot for pair in pairs for slot in pair])
 
@@ -128,15 +139,17 @@ class Key:
 
 @cython.cclass
 class Write:
-    """One write of an effect: a delete (without ``value`` and ``values``), a string, or a hash."""
+    """One write of an effect: a delete, a string (``value``), or a hash (``names``, ``values``)."""
 
     def __init__(self, write: program.Write) -> None:
         old_key = None if isinstance(write, program.Delete) else write.old_key
         ttl_ms = None if isinstance(write, program.Delete) else write.ttl_ms
         self.key = Key(write.key)
-        self.old_key = None if old_key is None else Key(old_key)
+        self.kind = _kind(write)
+        self.moves = old_key is not None
+        self.old_key = Key(old_key or ())
         self.differ = _numbers(write.differ if isinstance(write, program.Delete) else ())
-        self.value = Template(write.value) if isinstance(write, program.PutString) else None
+        self.value = Template(write.value if isinstance(write, program.PutString) else ())
         self.ttl = None if ttl_ms is None else b"$%d\r\n%d\r\n" % (len(str(ttl_ms)), ttl_ms)
         fields = write.fields if isinstance(write, program.PutHash) else ()
         self.names = [b"$%d\r\n%b\r\n" % (len(name), name) for name, _ in fields]
@@ -145,17 +158,15 @@ class Write:
     @property
     def leaves_keys(self) -> bool:
         """Whether an update may leave an old key behind, which is deleted in front of all writes of its event."""
-        return self.old_key is not None
+        return bool(self.moves)
 
     def insert(self, out: Output, rows: Rows, row: cython.Py_ssize_t) -> cython.int:
         """Append the commands for one row; old keys that are left go into the output's ``moved``."""
-        if self.value is not None:
-            if self.old_key is not None and self.key_moved(rows, row):
-                self.leave_old(out, rows, row)
+        if self.moves and self.key_moved(rows, row):
+            self.leave_old(out, rows, row)
+        if self.kind == _STRING:
             return self.put_string(out, rows, row)
-        if self.names:
-            if self.old_key is not None and self.key_moved(rows, row):
-                self.leave_old(out, rows, row)
+        if self.kind == _HASH:
             return self.put_hash(out, rows, row)
         if len(self.differ) and not differs(self.differ, rows, row):
             return 0

@@ -19,14 +19,10 @@ from hasync.model.change import Operation
 
 if cython.compiled:
     from cython.cimports.hasync.binlog.codec.checksum import crc32
-    from cython.cimports.hasync.binlog.codec.effects import Effects
-    from cython.cimports.hasync.binlog.codec.images import Rows, Shape
     from cython.cimports.hasync.binlog.codec.output import Output
     from cython.cimports.libc.string import memcmp
 else:
     from hasync.binlog.codec.checksum import crc32
-    from hasync.binlog.codec.effects import Effects
-    from hasync.binlog.codec.images import Rows, Shape
     from hasync.binlog.codec.output import Output
 
 from hasync.binlog.codec.output import Mark
@@ -90,7 +86,7 @@ class LaneTable:
         self.body = body
         self.layout = layout
         self.width = layout.map.width
-        self.plans = [None, None, None]
+        self.plans: list[LanePlan | None] = [None, None, None]
 
     def plan(
         self, lane: Lane, kind: cython.int, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t
@@ -136,7 +132,7 @@ class Lane:
         self.mariadb = mariadb
         self.checksum = True
         self.generation = -1
-        self.recent = [None] * _RECENT
+        self.recent: list[LaneTable | None] = [None] * _RECENT
         self.next_recent = 0
         self.data = b""
         self.limit = self.at = self.body = self.end = 0
@@ -146,7 +142,7 @@ class Lane:
         self.number = 0
         self.numbered = False
         self.micros = self.began = 0
-        self.tables = []
+        self.tables: list[LaneTable] = []
         self.numbers = array("Q", bytes(8 * _TABLES_MOST))
         self.open_rows = 0
         self.open_bytes = 0
@@ -205,8 +201,8 @@ class Lane:
             self.transactions += 1
             self.stop, self.last = place, self.number
             self.commit_time = self.micros / 1e6 if self.micros else self.began
-            if self.header_time > self.commit_time:  # the end's own; the slow road takes the later one too
-                self.commit_time = self.header_time
+            # The end's own, where that is later: as the slow road takes it.
+            self.commit_time = max(self.commit_time, self.header_time)
         self.data = b""
         return start
 

@@ -78,10 +78,10 @@ class Output:
         self.arguments = self.commands = self.verbs = 0
         self.tallies = array("l", bytes(8 * _TALLY * 256))
         self.tallied = self.sealed_tallies = 0
-        self.targets = []
-        self.numbers = {}
-        self.objects = []
-        self.moved = []
+        self.targets: list[tuple[Table, Operation]] = []
+        self.numbers: dict[tuple[Table, Operation], int] = {}
+        self.objects: list[RowChanges] = []
+        self.moved: list[bytes] = []
         self.null_keys = self.reserved_keys = 0
 
     def target(self, table: Table, operation: Operation) -> int:
@@ -205,8 +205,8 @@ class Output:
     def _items(self, mark: Mark) -> Iterator[RowChanges | Rendered]:
         packed: list[Packed] = []
         objects = iter(self.objects)
-        for verb, piece in self._merged(mark.runs):
-            if verb != OBJECT:
+        for piece in self._merged(mark.runs):
+            if piece is not None:
                 packed.append(piece)
                 continue
             if packed:
@@ -220,10 +220,10 @@ class Output:
                 commands=tuple(packed), tallies=tallies, skipped=tuple(entry for entry in skipped if entry[1])
             )
 
-    def _merged(self, count: cython.Py_ssize_t) -> list[tuple[int, Packed | None]]:
-        """Join neighbours of one kind, as far as their limit allows."""
+    def _merged(self, count: cython.Py_ssize_t) -> list[Packed | None]:
+        """Join neighbours of one kind, as far as their limit allows; None stands for an object."""
         runs: cython.long[::1] = self.runs
-        merged: list[tuple[int, Packed | None]] = []
+        merged: list[Packed | None] = []
         number: cython.Py_ssize_t = 0
         base: cython.Py_ssize_t
         start: cython.Py_ssize_t = 0
@@ -248,7 +248,7 @@ class Output:
                     break
             base = (number - 1) * _RUN
             packed = None if verb == 0 else self._packed(verb, arguments, commands, verbs, (start, runs[base + 4]))
-            merged.append((verb, packed))
+            merged.append(packed)
             start = runs[base + 4]
         return merged
 
