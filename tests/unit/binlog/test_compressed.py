@@ -120,6 +120,17 @@ def test_damaged_payload_is_refused_by_place_and_type(body: bytes) -> None:
         feed(machine(), wire.gtid(1), wire.event(EventType.TRANSACTION_PAYLOAD, body))
 
 
+@both
+@pytest.mark.parametrize(("less", "said"), [(31 - 4, "goes on behind"), (5, "over the payload's end")])
+def test_no_more_is_taken_than_was_announced(less: int, said: str, compression: int) -> None:
+    """The last event, XID of 27 bytes, is left out or reached into by what is announced: either is damage."""
+    wire = Wire()
+    whole = b"".join(packet[1:] for packet in inside(1))
+    body = payload_body(whole, compression=compression, announced=len(whole) - less)
+    with pytest.raises(SourceRefused, match=said):
+        feed(machine(), wire.gtid(1), wire.event(EventType.TRANSACTION_PAYLOAD, body))
+
+
 def test_bomb_is_not_inflated_at_once() -> None:
     """A megabyte that would be a gigabyte stops at its first event, which is none."""
     wire = Wire()
