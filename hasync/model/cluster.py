@@ -308,23 +308,37 @@ class Halt:
 
 
 class IntentKind(StrEnum):
-    """What an operator wants of a stream."""
+    """What is wanted of a stream: that nobody leads it, or that somebody else does."""
 
     PAUSE = "pause"
+    SWITCHOVER = "switchover"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """An operator's wish for a stream, in force until it is deleted. ``at``: Unix seconds."""
+    """A wish for a stream, an operator's or an over-loaded leader's, in force until it is deleted.
+
+    ``at``: Unix seconds. ``to`` and ``epoch`` are a switchover's: who is to lead, and the
+    term that is to end. A leader that was elected later finds the wish fulfilled, so it is
+    safe to see it twice.
+    """
 
     kind: IntentKind
     by: str
     at: float
     reason: str = ""
+    to: str = ""
+    epoch: int = 0
+
+    @property
+    def pauses(self) -> bool:
+        """Whether nobody is to lead."""
+        return self.kind is IntentKind.PAUSE
 
     def to_json(self) -> dict[str, Any]:
         """Return the stored form (``zk/payloads/intent.json``)."""
-        return {"v": FORMAT, "kind": self.kind.value, "by": self.by, "at": self.at, "reason": self.reason}
+        stored = {"v": FORMAT, "kind": self.kind.value, "by": self.by, "at": self.at, "reason": self.reason}
+        return {**stored, "to": self.to, "epoch": self.epoch} if self.kind is IntentKind.SWITCHOVER else stored
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -336,6 +350,8 @@ class Intent:
                 by=str(data["by"]),
                 at=float(data["at"]),
                 reason=str(data.get("reason", "")),
+                to=str(data.get("to", "")),
+                epoch=int(data.get("epoch", 0)),
             )
         except KeyError as missing:
             raise lacking("intent", missing) from missing

@@ -5,6 +5,7 @@ config is another object. Every field says what it means; ``docs/configuration.m
 is the long form.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
@@ -36,6 +37,9 @@ VERSION = 1
 """The version of the document that this release reads."""
 
 MYSQL_PORT = 3306
+
+MEMBERS = re.compile(r"[A-Za-z0-9_.*?-]{1,63}")
+"""A member's id, or a pattern of ids."""
 
 
 def _hosts(raw: object) -> tuple[Endpoint, ...]:
@@ -187,6 +191,42 @@ class BatchConfig(Part):
     max_bytes: Bytes = Field(4 * 1024 * 1024, description="Binlog bytes per batch; bounds memory as well.")
 
 
+def _members(raw: object) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise Fault("no list of instances", "list at least one, [hasync-0, 'zone-a-*'], or leave the key out")
+    for at, name in enumerate(raw):
+        if not isinstance(name, str) or not MEMBERS.fullmatch(name):
+            raise Fault(
+                "no member id and no pattern of one",
+                "letters, digits, '_', '.', '-', and * and ? as wildcards",
+                at=(at,),
+            )
+    if repeated := [name for name, count in Counter(raw).items() if count > 1]:
+        raise Fault(f"{repeated[0]!r} is there twice", "name each once")
+    return tuple(raw)
+
+
+MemberPatterns = Annotated[
+    tuple[str, ...],
+    PlainValidator(_members),
+    PlainSerializer(list),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}),
+]
+
+
+class PlacementConfig(Part):
+    """Which instances lead the stream, by their member ids; all alike when left out."""
+
+    pin: MemberPatterns = Field((), description="Only these ever lead it; * and ? are wildcards.")
+    avoid: MemberPatterns = Field((), description="These lead it only while no other can; * and ? are wildcards.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if both := [name for name in self.avoid if name in self.pin]:
+            raise Fault(f"{both[0]!r} is pinned to and avoided", "drop one of the two", at=("avoid",))
+        return self
+
+
 def _policy(policies: type[Policy]) -> Any:
     """Return pydantic's annotations for a choice of policies."""
 
@@ -225,6 +265,7 @@ class StreamConfig(Part):
         "does not name. halt: stop, their keys have to be deleted by hand; continue: go on, the keys stay.",
     )
     batch: BatchConfig = BatchConfig()
+    placement: PlacementConfig = PlacementConfig()
     tables: dict[str, tuple[Rule, ...]] = Field(
         description="Rules by schema.table; * and ? are wildcards. All matching patterns count, in document order."
     )

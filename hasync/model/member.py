@@ -2,9 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
 from hasync.model.cluster import FORMAT, checked, lacking
+
+
+class Eligibility(StrEnum):
+    """Whether an instance is meant to lead a stream (``placement`` in the config, ``weight`` in the settings).
+
+    ``preferred``: yes. ``reserve``: only while nobody preferred can. ``barred``: never.
+    """
+
+    PREFERRED = "preferred"
+    RESERVE = "reserve"
+    BARRED = "barred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +31,28 @@ class StreamStatus:
     epoch: int = 0
     detail: str = ""
     able: bool = False
+    eligibility: Eligibility = Eligibility.PREFERRED
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the stored form, a part of ``zk/payloads/member.json``."""
+        return {
+            "role": self.role,
+            "epoch": self.epoch,
+            "detail": self.detail,
+            "able": self.able,
+            "eligibility": self.eligibility.value,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read the stored form; older releases leave out what came later. Raises KeyError, ValueError."""
+        return cls(
+            role=str(document["role"]),
+            epoch=int(document["epoch"]),
+            detail=str(document.get("detail", "")),
+            able=bool(document.get("able", False)),
+            eligibility=Eligibility(document.get("eligibility", Eligibility.PREFERRED)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +61,8 @@ class Member:
 
     ``id``: its stable name; two live processes must not share one. ``instance``: random
     per process start, tells an own former session from somebody else's. ``address``:
-    where its HTTP endpoint listens. ``started_at``: Unix seconds.
+    where its HTTP endpoint listens. ``started_at``: Unix seconds. ``weight``: its share of
+    the streams; 0 leads only what nobody else can.
     """
 
     id: str
@@ -37,6 +72,7 @@ class Member:
     pid: int = 0
     version: str = ""
     started_at: float = 0.0
+    weight: int = 1
     streams: Mapping[str, StreamStatus] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -50,10 +86,8 @@ class Member:
             "pid": self.pid,
             "version": self.version,
             "started_at": self.started_at,
-            "streams": {
-                name: {"role": status.role, "epoch": status.epoch, "detail": status.detail, "able": status.able}
-                for name, status in sorted(self.streams.items())
-            },
+            "weight": self.weight,
+            "streams": {name: status.to_json() for name, status in sorted(self.streams.items())},
         }
 
     @classmethod
@@ -69,15 +103,8 @@ class Member:
                 pid=int(data.get("pid", 0)),
                 version=str(data.get("version", "")),
                 started_at=float(data.get("started_at", 0.0)),
-                streams={
-                    name: StreamStatus(
-                        role=str(status["role"]),
-                        epoch=int(status["epoch"]),
-                        detail=str(status.get("detail", "")),
-                        able=bool(status.get("able", False)),
-                    )
-                    for name, status in data.get("streams", {}).items()
-                },
+                weight=int(data.get("weight", 1)),
+                streams={name: StreamStatus.from_json(status) for name, status in data.get("streams", {}).items()},
             )
         except KeyError as missing:
             raise lacking("member", missing) from missing

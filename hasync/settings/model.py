@@ -134,6 +134,18 @@ class Retry(_Part):
     """A leader that could not work for so long lets another instance try. At least ``retry.degraded_after_s``."""
 
 
+class Rebalance(_Part):
+    """Spreading leaders evenly over the instances, by handing over one stream at a time."""
+
+    enabled: bool = True
+    """``false``: this instance hands over none of its streams for balance; operators still can."""
+    after_s: float = Field(default=30.0, ge=0, le=3600)
+    """How long another instance must have been there before this one hands it a stream: one that comes and
+    goes is given none."""
+    pause_s: float = Field(default=2.0, ge=0.1, le=600)
+    """How long no leader may have changed anywhere before the next stream is handed over."""
+
+
 class Settings(BaseSettings):
     """Settings of one instance; immutable. Made by :func:`load`, or directly in a test.
 
@@ -156,10 +168,14 @@ class Settings(BaseSettings):
         default=(), examples=["orders,users"]
     )
     """Streams that this instance stands ready to lead, separated by commas."""
+    weight: int = Field(default=1, ge=0, le=100)
+    """This instance's share of the streams: one of weight 2 leads twice as many as one of weight 1, one of
+    weight 0 only what no other can."""
     zookeeper: Zookeeper = Zookeeper()
     http: Http = Http()
     log: Log = Log()
     retry: Retry = Retry()
+    rebalance: Rebalance = Rebalance()
     acknowledge_every_s: float = Field(default=0.2, gt=0, le=10)
     """How often the position goes to ZooKeeper. Costs no safety: Redis holds the exact one."""
     heartbeat_s: float = Field(default=1.0, gt=0, le=30)

@@ -14,7 +14,7 @@ from hasync.cluster.znodes import TREE, Znodes
 from hasync.errors import EndReason
 from hasync.model.cluster import NAME, ConfigRevision, EpochRecord, Halt, Intent, IntentKind, Leader, TermRecord
 from hasync.model.config import parse
-from hasync.model.member import Member, StreamStatus
+from hasync.model.member import Eligibility, Member, StreamStatus
 from hasync.model.position import Flavor, Position
 from hasync.model.state import Acknowledged, SinkState
 from tests.unit.cluster.jsonschema import InvalidError, Validator
@@ -40,9 +40,17 @@ WRITTEN: list[tuple[str, Any]] = [
     ("config", ConfigRevision(revision=1, document="version: 1\n", applied_at=1.0, applied_by="ü")),
     ("halt", HALT),
     ("halt", replace(HALT, position=POSITION, hint="h", epoch=4)),
-    *(("intent", Intent(kind=kind, by="ann", at=1.0)) for kind in IntentKind),
+    ("intent", Intent(kind=IntentKind.PAUSE, by="ann", at=1.0)),
+    ("intent", Intent(kind=IntentKind.SWITCHOVER, by="ann", at=1.0, to="b", epoch=3)),
     ("member", Member(id="a", instance="1")),
     ("member", Member(id="a", instance="1", pid=4, streams={"orders": StreamStatus(role="leader", epoch=4)})),
+    *(
+        (
+            "member",
+            Member(id="a", instance="1", weight=0, streams={"o": StreamStatus(role="standby", eligibility=each)}),
+        )
+        for each in Eligibility
+    ),
 ]
 READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "position": Acknowledged.from_json,
