@@ -1,7 +1,7 @@
 """Binlog events as bytes: header, checksum, type, and the place each one has in its file.
 
 Pure: no socket, no clock. The event's own fields are read by
-:mod:`hasync.binlog.transactions` and :mod:`hasync.binlog.rows`.
+:mod:`hasync.binlog.transactions` and :mod:`hasync.binlog.rowevents`.
 """
 
 from enum import IntEnum
