@@ -91,12 +91,17 @@ class Dump:
         self._waiting_bytes = 0
         self._needed_bytes = 0
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that were received and are not taken yet."""
+        return len(self.buffer) - self.at
+
     def more(self) -> bool:
         """Receive what is waiting, if anything, and say whether. Raises SourceUnavailable.
 
         Receives nothing once much lies here already: joining more to it would take ever longer.
         """
-        if len(self.buffer) - self.at >= _MUCH_BYTES or self._chunks or not self._readable():
+        if self.waiting_bytes >= _MUCH_BYTES or self._chunks or not self._readable():
             return False
         self._receive()
         return True

@@ -244,11 +244,15 @@ class BinlogSource:
         return dump.at != at or transactions.due or (transactions.starved and self._more(dump))
 
     def _more(self, dump: Dump) -> bool:
+        """Receive what is waiting; until twice as much lies here, or looking at it again would cost ever more."""
+        before = dump.waiting_bytes
         try:
-            return dump.more()
+            while dump.more() and dump.waiting_bytes < 2 * before:
+                pass
         except SourceUnavailable:
             self._latch.check()
             raise
+        return dump.waiting_bytes > before
 
     def _packet(self, stream: _Stream, *, wait: bool) -> bytes | None:
         try:
