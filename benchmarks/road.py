@@ -7,6 +7,7 @@ The fence is there (state key, WATCH, MULTI/EXEC), and so are metrics and status
 import sys
 import threading
 import time
+from collections.abc import Callable
 from io import BytesIO
 
 import orjson
@@ -84,6 +85,18 @@ def reporting(task: Task, clock: SystemClock) -> Finish:
     return finish
 
 
+class Nobody:
+    """No other instance."""
+
+    def others_able(self, stream: str) -> bool:  # noqa: ARG002 - the port's
+        """Nobody is."""
+        return False
+
+    def better(self, stream: str, contenders: Callable[[], tuple[str, ...]]) -> str:  # noqa: ARG002
+        """Nobody is."""
+        return ""
+
+
 def adapters_of(task: Task, clock: SystemClock, report: StreamReport) -> StreamAdapters:
     """Return what builds source, sink and retries, with the settings' defaults."""
     return StreamAdapters(
@@ -93,7 +106,7 @@ def adapters_of(task: Task, clock: SystemClock, report: StreamReport) -> StreamA
         clock=clock,
         retries=report,
         on_fenced=report.fenced,
-        others_able=lambda _stream: False,
+        company=Nobody(),
     )
 
 

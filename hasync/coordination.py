@@ -241,13 +241,19 @@ class Halts(Protocol):
 
 
 class Intents(Protocol):
-    """What an operator wants of one stream."""
+    """What is wanted of one stream, one wish at a time."""
 
     def get(self, wake: threading.Event | None = None) -> Intent | None:
         """Read the wish in force."""
 
     def put(self, intent: Intent) -> None:
         """Replace the wish."""
+
+    def ask(self, intent: Intent) -> bool:
+        """Make the wish if there is none; False when there is another one, which stays."""
+
+    def settle(self, intent: Intent) -> bool:
+        """Remove this very wish; False when it is gone, or another one is in force, which stays."""
 
     def clear(self) -> bool:
         """Withdraw the wish; False when there was none."""

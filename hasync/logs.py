@@ -71,6 +71,9 @@ class Event(StrEnum):
     STANDING = "standing", "what this instance does for the stream"
     TERM_BEGAN = "term_began", "this instance leads the stream"
     TERM_ENDED = "term_ended", "this instance leads the stream no longer"
+    HANDING_OVER = "handing_over", "the successor is next in the queue, the term is drained"
+    HAND_OVER_FAILED = "hand_over_failed", "the hand-over is given up, this instance goes on leading"
+    REBALANCING = "rebalancing", "another instance is asked to lead the stream, to spread leaders evenly"
     TAKEOVER = "takeover", "first batch of the term is applied"
     FENCED = "fenced", "a newer leader has claimed the stream, nothing was written"
 

@@ -1,4 +1,4 @@
-"""What an operator wants of one stream."""
+"""What is wanted of one stream: an operator's wish, or a hand-over that a leader has asked for."""
 
 import threading
 
@@ -40,6 +40,29 @@ class IntentRecord:
                 self._session.call("intent.put", lambda client: client.set_async(path, data, stat.version))
         except (BadVersionError, NoNodeError, NodeExistsError) as raced:
             raise CoordinationUnavailable("another operator changed the intent at the same moment") from raced
+
+    def ask(self, intent: Intent) -> bool:
+        """Make the wish if there is none; one that was made by an earlier try of this very call counts as made."""
+        path, data = self._znodes.intent, encode(intent.to_json(), "intent")
+        ensure(self._session, self._znodes.top)
+        try:
+            self._session.call("intent.ask", lambda client: client.create_async(path, data))
+        except NodeExistsError:
+            return self.get() == intent
+        return True
+
+    def settle(self, intent: Intent) -> bool:
+        """Delete the wish if it is this one, by the version that was read."""
+        path = self._znodes.intent
+        found = read(self._session, "intent.get", path)
+        if found is None or decode(found[0], path, Intent.from_json) != intent:
+            return False
+        version = found[1].version
+        try:
+            self._session.call("intent.settle", lambda client: client.delete_async(path, version))
+        except (BadVersionError, NoNodeError):
+            return False  # replaced or withdrawn meanwhile
+        return True
 
     def clear(self) -> bool:
         """Delete the wish."""

@@ -10,10 +10,14 @@ from hasync.ports import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Whether this instance could lead now, or leads. ``reasons``: why not, for people; empty when ready."""
+    """Whether this instance could lead now, or leads. ``reasons``: why not, for people; empty when ready.
+
+    ``notes``: what is as operators want it, and yet worth knowing: a pause.
+    """
 
     ready: bool
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Health(Protocol):

@@ -107,7 +107,8 @@ class Router:
     def _readyz(self) -> Answer:
         readiness = self._health.readiness()
         status = HTTPStatus.OK if readiness.ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return document(status, {"ready": readiness.ready, "reasons": masked(readiness.reasons)})
+        content = {"ready": readiness.ready, "reasons": masked(readiness.reasons), "notes": masked(readiness.notes)}
+        return document(status, content)
 
     def _status(self) -> Answer:
         return document(HTTPStatus.OK, masked(self._health.status()))

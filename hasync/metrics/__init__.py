@@ -44,6 +44,8 @@ class Metrics:
         GCCollector(registry=registry)
         self._collectors.gauge("build_info").labels(__version__, platform.python_version()).set(1)
         self._codec = self._collectors.gauge("codec_compiled")
+        self._maintenance = self._collectors.gauge("maintenance")
+        self._rebalances = self._collectors.counter("rebalances")
         self._connected = self._collectors.gauge("zookeeper_connected")
         self._last_contact = self._collectors.gauge("zookeeper_last_contact_timestamp_seconds")
         for state in SESSION_STATES:
@@ -58,6 +60,14 @@ class Metrics:
     def codec(self, *, compiled: bool) -> None:
         """Say whether the codec of this installation is compiled."""
         self._codec.set(compiled)
+
+    def maintenance(self, paused: bool) -> None:
+        """Say whether operators have paused all streams."""
+        self._maintenance.set(paused)
+
+    def rebalanced(self) -> None:
+        """Note a hand-over that was asked for, to spread leaders evenly."""
+        self._rebalances.inc()
 
     def session_event(self, event: str) -> None:
         """Note a change of the ZooKeeper session (a :class:`hasync.coordination.ClusterObserver`)."""

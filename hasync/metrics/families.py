@@ -106,6 +106,8 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _counter("retries_exhausted", "Operations given up on after the last attempt.", "operation"),
     ),
     "Leadership": (
+        _gauge("maintenance", "Whether all streams of this instance are paused (1) or not (0)."),
+        _counter("rebalances", "Hand-overs this instance asked for, to spread leaders evenly."),
         _gauge("leader", "Whether this instance leads the stream (1) or not (0).", "stream"),
         Family("state", Kind.STATESET, "Where this instance stands with the stream.", ("stream",)),
         _gauge("leader_epoch", "Epoch this instance last held or observed.", "stream"),

@@ -7,8 +7,8 @@ loaded side strictly less loaded than it was, so moves come to an end and never 
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Final
 
 from hasync.model.member import Eligibility, Member, StreamStatus

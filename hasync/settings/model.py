@@ -142,7 +142,7 @@ class Rebalance(_Part):
     after_s: float = Field(default=30.0, ge=0, le=3600)
     """How long another instance must have been there before this one hands it a stream: one that comes and
     goes is given none."""
-    pause_s: float = Field(default=2.0, ge=0.1, le=600)
+    pause_s: float = Field(default=1.0, ge=0.1, le=600)
     """How long no leader may have changed anywhere before the next stream is handed over."""
 
 

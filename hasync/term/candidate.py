@@ -5,14 +5,17 @@ and its servers were tried, so that winning the election is all that is left to 
 """
 
 import threading
-from dataclasses import dataclass
 from typing import Protocol
 
 from hasync.coordination import Session, StreamCoordination
 from hasync.errors import CoordinationUnavailable, EndReason, Fatal, HasyncError, TermEnded
-from hasync.model.cluster import Halt, Intent, Leadership
+from hasync.model.cluster import Halt, Intent, IntentKind, Leadership
+from hasync.model.member import Eligibility
 from hasync.ports import Clock
+from hasync.term.handover import HandOver, HandOverObserver
 from hasync.term.leading import Adapters, Leading, Outcome, TermObserver
+from hasync.term.role import Identity, Role, queueing, role_of
+from hasync.term.standback import Faults
 from hasync.term.watcher import StreamView, Watcher, WatchObserver
 
 SLICE_S = 1.0
@@ -21,21 +24,18 @@ SLICE_S = 1.0
 RELEASE_S = 2.0
 """How long giving the lock back may take before the session itself is given up."""
 
-LONG_TERM_S = 60.0
-"""A term this long clears the memory of faults."""
-
-MAX_STAND_BACK_S = 60.0
-
-STAND_BACK_AFTER = frozenset({EndReason.LOCAL_FAULT, EndReason.SOURCE_CLAIMED, EndReason.FENCED})
-
 SHORT_TERM_S = 1.0
 """A term this short under a kept lock is followed by a pause as long, lest a flapping Redis makes terms in a rush."""
 
 
-class CandidateObserver(TermObserver, WatchObserver, Protocol):
+GIVE_WAY_AGAIN_S = 5.0
+"""An instance that gave the lock away and has it back so soon keeps it: the other one did not take it."""
+
+
+class CandidateObserver(TermObserver, WatchObserver, HandOverObserver, Protocol):
     """Told of the candidate's life. Called from: the stream's thread, unless said otherwise; must not block."""
 
-    def standing(self, role: "Role") -> None:
+    def standing(self, role: Role) -> None:
         """What this instance does for the stream now."""
 
     def elected(self) -> None:
@@ -48,37 +48,6 @@ class CandidateObserver(TermObserver, WatchObserver, Protocol):
         """Something nobody understood; the thread goes on after a pause."""
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
-    """What an instance does for a stream, and why when that is not obvious.
-
-    ``state``: starting, standby, leader, draining, paused, halted, disabled, waiting. ``contends``: it may be elected.
-    """
-
-    state: str
-    detail: str = ""
-    contends: bool = False
-
-
-def role_of(view: StreamView) -> Role:
-    """Decide from what operators want whether to contend. Pure."""
-    if not view.answered:
-        return Role("waiting", view.refusal or "ZooKeeper has not answered yet")
-    if view.compiled is None:
-        return Role("waiting", view.refusal or "no config yet; apply one with 'hasync config apply'")
-    if not view.compiled.config.enabled:
-        return Role("disabled", "the config says enabled: false")
-    if view.halted is not None:
-        return Role("halted", f"{view.halted.code}: {view.halted.reason}")
-    if view.intent is not None:
-        return Role("paused", _why(view.intent))
-    return Role("standby", view.refusal, contends=True)
-
-
-def _why(intent: Intent) -> str:
-    return f"paused by {intent.by}" + (f": {intent.reason}" if intent.reason else "")
-
-
 class Candidate:
     """Runs the life of one stream on this instance."""
 
@@ -89,10 +58,12 @@ class Candidate:
         session: Session,
         adapters: Adapters,
         address: str,
+        identity: Identity,
         clock: Clock,
         acknowledge_every_s: float,
         observer: CandidateObserver,
     ) -> None:
+        self._identity = identity
         self._coordination = coordination
         self._session = session
         self._adapters = adapters
@@ -103,7 +74,11 @@ class Candidate:
         self._stopping = threading.Event()
         self._changed = threading.Event()
         self._leading: Leading | None = None
-        self._faults = 0
+        self._hand_over: HandOver | None = None
+        self._released = threading.Event()
+        self._first_epoch = 0
+        self._gave_way_at_s: float | None = None
+        self._faults = Faults()
         self._last_epoch = 0
         self.watcher = Watcher(
             configs=coordination.configs,
@@ -135,16 +110,59 @@ class Candidate:
         if (leading := self._leading) is not None:
             leading.fail(fatal)
 
+    def ask_hand_over(self, target: str, reason: str) -> bool:
+        """Ask, as an operator would, that another instance lead; False when this one does not, or a wish stands.
+
+        Called from: the instance's main thread. Raises CoordinationUnavailable, CoordinationRefused.
+        """
+        leading = self._leading
+        if leading is None or not leading.epoch:
+            return False
+        intent = Intent(
+            kind=IntentKind.SWITCHOVER,
+            by=f"{self._identity.member} to spread streams",
+            at=self._clock.wall(),
+            reason=reason,
+            to=target,
+            epoch=leading.epoch,
+        )
+        return self._coordination.intents.ask(intent)
+
     def _view_changed(self, view: StreamView) -> None:
         """Act on what operators changed. Called from: the watcher's thread."""
         self._changed.set()
-        leading, role = self._leading, role_of(view)
+        leading, role = self._leading, role_of(view, self._identity)
         if leading is None or view.compiled is None:
             return
         if not role.contends:
-            leading.drain(EndReason.PAUSED if role.state == "paused" else EndReason.HANDOVER)
-        else:
-            leading.follow(view.compiled)  # nothing happens when it is the one in force
+            leading.drain(EndReason.PAUSED if role.state == "paused" else EndReason.HANDOVER, role.detail)
+            return
+        leading.follow(view.compiled)  # nothing happens when it is the one in force
+        if view.intent is not None and view.intent.kind is IntentKind.SWITCHOVER:
+            self._switch_over(leading, view.intent)
+
+    def _switch_over(self, leading: Leading, intent: Intent) -> None:
+        """Begin to carry out a switchover, once for each term that meets it."""
+        begun = self._hand_over
+        if begun is not None and (begun.intent, begun.leading) == (intent, leading):
+            return
+        self._hand_over = HandOver(
+            intent=intent,
+            leading=leading,
+            first_epoch=self._first_epoch,
+            released=self._released,
+            wanted=lambda: self.watcher.view.intent == intent,
+            coordination=self._coordination,
+            member=self._identity.member,
+            clock=self._clock,
+            observer=self._observer,
+        )
+        self._hand_over.start()
+
+    @property
+    def eligibility(self) -> Eligibility:
+        """Whether this instance is meant to lead the stream. Called from: any thread."""
+        return self._identity.eligibility(self.watcher.view)
 
     # ------------------------------------------------------------ the stream's thread
 
@@ -177,19 +195,33 @@ class Candidate:
             self._observer.failed(error)
             self._leave_queue()
             self._clock.wait(self._stopping, SLICE_S)
+            self._stand_back(EndReason.LOCAL_FAULT, "internal error", 0.0)
 
     def _turn(self) -> None:
         self._observer.turning()
         self._changed.clear()
-        role = role_of(self.watcher.view)
+        role = queueing(self.watcher.view, self._identity, self._clock.monotonic())
         self._observer.standing(role)
         if not role.contends:
             self._leave_queue()
             self._clock.wait(self._changed, SLICE_S)
             return
         leadership = self._coordination.election.acquire(self._changed, SLICE_S)
-        if leadership is not None:
+        if leadership is not None and not self._gives_way(leadership):
             self._lead(leadership)
+
+    def _gives_way(self, leadership: Leadership) -> bool:
+        """Give the lock to a contender that is meant to lead, or fit to, when this instance is not; go to the end."""
+        now_s = self._clock.monotonic()
+        if self._gave_way_at_s is not None and now_s - self._gave_way_at_s < GIVE_WAY_AGAIN_S:
+            return False
+        better = self._adapters.better(self._coordination.election.contenders)
+        if not better:
+            return False
+        self._gave_way_at_s = now_s
+        self._observer.standing(Role("standby", f"gives way to {better}"))
+        self._coordination.election.release(leadership, RELEASE_S)
+        return True
 
     def _leave_queue(self) -> None:
         try:
@@ -200,20 +232,24 @@ class Candidate:
     def _lead(self, leadership: Leadership) -> None:
         began = self._clock.monotonic()
         self._observer.elected()
+        self._released, self._first_epoch = threading.Event(), 0
         try:
             outcome = self._terms_under(leadership)
             if outcome is not None and outcome.error is not None:
                 self._halt(leadership, outcome, outcome.error)
         finally:
             self._coordination.election.release(leadership, RELEASE_S)
-        self._stand_back(outcome, self._clock.monotonic() - began)
+            self._released.set()
+        if outcome is not None:
+            self._stand_back(outcome.reason, outcome.message, self._clock.monotonic() - began)
 
     def _terms_under(self, leadership: Leadership) -> Outcome | None:
         """Lead one term after the other while the lock is kept: after a regress, or for a config that needs it."""
         outcome = None
         while not self._stopping.is_set():
             compiled = self.watcher.view.compiled
-            if compiled is None or not role_of(self.watcher.view).contends:
+            role = self._role_with_the_lock(first=outcome is None)
+            if compiled is None or not role.contends:
                 return outcome
             leading = self._leading = Leading(
                 leadership=leadership,
@@ -234,11 +270,17 @@ class Candidate:
             began = self._clock.monotonic()
             outcome = self._run_term(leading)
             self._last_epoch = max(self._last_epoch, outcome.epoch)
+            self._first_epoch = self._first_epoch or outcome.epoch
             if not outcome.keeps_leadership:
                 return outcome
             if outcome.reason is EndReason.REGRESSED and self._clock.monotonic() - began < SHORT_TERM_S:
                 self._clock.wait(self._stopping, SHORT_TERM_S)
         return outcome
+
+    def _role_with_the_lock(self, *, first: bool) -> Role:
+        """Decide whether to begin a term: the first one not while somebody else is meant to lead."""
+        view = self.watcher.view
+        return queueing(view, self._identity, self._clock.monotonic()) if first else role_of(view, self._identity)
 
     def _run_term(self, leading: Leading) -> Outcome:
         try:
@@ -263,20 +305,19 @@ class Candidate:
         self._coordination.halts.put(leadership, halt)
         self.watcher.look()
 
-    def _stand_back(self, outcome: Outcome | None, lasted_s: float) -> None:
-        """Let others try first after a fault that may be this instance's own; longer each time, with jitter.
-
-        Also after somebody else took the source or the state: were that another deployment
-        with this stream's name, the two would cut each other off without end.
-        """
-        if lasted_s >= LONG_TERM_S:
-            self._faults = 0
-        if outcome is None or outcome.reason not in STAND_BACK_AFTER:
+    def _stand_back(self, reason: EndReason, message: str, led_s: float) -> None:
+        """Let others try first after a fault that may be this instance's own (:mod:`hasync.term.standback`)."""
+        began_s = self._clock.monotonic()
+        self._faults = self._faults.after(reason, led_s=led_s, now_s=began_s)
+        delay = self._faults.delay(reason)
+        if delay.while_others_can_s <= 0:
             return
-        self._faults += 1
-        ceiling_s = min(MAX_STAND_BACK_S, 2.0**self._faults)
-        self._observer.standing(Role("waiting", f"standing back after {outcome.reason.value}: {outcome.message}"))
-        until = self._clock.monotonic() + ceiling_s * (0.5 + self._clock.random() / 2)
-        while not self._stopping.is_set() and self._clock.monotonic() < until:
+        self._observer.standing(Role("waiting", f"standing back after {reason.value}: {message}"))
+        share = 0.5 + self._clock.random() / 2
+        while not self._stopping.is_set():
+            stood_s = self._clock.monotonic() - began_s
+            ceiling_s = delay.while_others_can_s if self._adapters.others_able() else delay.always_s
+            if stood_s >= ceiling_s * share:
+                return
             self._observer.turning()  # standing back is no hanging
-            self._clock.wait(self._stopping, min(SLICE_S, until - self._clock.monotonic()))
+            self._clock.wait(self._stopping, min(SLICE_S, ceiling_s * share - stood_s))

@@ -37,6 +37,13 @@ class Adapters(Protocol):
     def others_able(self) -> bool:
         """Whether another instance says that it could lead the stream now. May be a moment old; never blocks."""
 
+    def better(self, contenders: Callable[[], tuple[str, ...]]) -> str:
+        """Name a contender that should lead rather than this instance, empty for none.
+
+        ``contenders`` is asked only where this instance is a reserve, or fails its preflight;
+        raises what that raises.
+        """
+
 
 class TermObserver(StreamObserver, AcknowledgeObserver, Protocol):
     """Told of the steps of a term. Called from: the stream's thread, unless said otherwise; must not block."""
@@ -102,15 +109,27 @@ class Leading:
         self._observer = observer
         self._guard = TermGuard(leadership=leadership, election=coordination.election, session=session)
         self._retry = adapters.retry(self._guard.ended)
+        self.begun = threading.Event()
+        """Set once the state is claimed, or the term is over."""
         self._drain_reason: EndReason | None = None
+        self._drain_message = ""
         self._pipeline: Pipeline | None = None
         self._acknowledger: Acknowledger | None = None
         self._epoch = 0
         self._last: SinkState | None = None
 
-    def drain(self, reason: EndReason) -> None:
-        """End the term in order: stop reading, apply what was read, acknowledge. Called from: any thread."""
+    @property
+    def epoch(self) -> int:
+        """The term's epoch, 0 before it has one. Called from: any thread."""
+        return self._epoch
+
+    def drain(self, reason: EndReason, message: str = "") -> None:
+        """End the term in order: stop reading, apply what was read, acknowledge. Called from: any thread.
+
+        ``message``: why, for the history; the first reason given and its message stay.
+        """
         if self._drain_reason is None:
+            self._drain_message = message  # first, since the stream's thread looks at the reason
             self._drain_reason = reason
             self._observer.draining(reason)
         if self._pipeline is not None:
@@ -138,6 +157,7 @@ class Leading:
     def run(self) -> Outcome:
         """Lead until something ends the term. Raises nothing of hasync's own errors."""
         outcome = self._outcome()
+        self.begun.set()
         if self._acknowledger is not None:
             self._acknowledger.finish(outcome.reason, outcome.message)
         self._observer.ended(self._epoch, outcome)
@@ -154,7 +174,7 @@ class Leading:
             return self._exhausted(exhausted)
         except Fatal as fatal:
             return self._failed(fatal)
-        return self._over(self._drain_reason or EndReason.HANDOVER)
+        return self._over(self._drain_reason or EndReason.HANDOVER, self._drain_message)
 
     def _over(self, reason: EndReason, message: str = "", error: Fatal | None = None) -> Outcome:
         return Outcome(
@@ -218,6 +238,7 @@ class Leading:
         claimed = self._insist("claim", lambda: sink.claim(self._epoch, resume.adopt))
         self._last = claimed
         self._observer.began(self._epoch, claimed)
+        self.begun.set()
         return stored, claimed, resume
 
     def _insist(self, operation: str, step: Callable[[], T]) -> T:
@@ -227,7 +248,7 @@ class Leading:
         self._observer.turning()
         self._guard.check()
         if self._drain_reason is not None and self._pipeline is None:
-            raise TermEnded(self._drain_reason)
+            raise TermEnded(self._drain_reason, self._drain_message)
 
     def _acknowledge_from(self, stored: StoredPosition, claimed: SinkState, resume: Resume) -> Acknowledger:
         member, since = self._leadership.member, self._clock.wall()

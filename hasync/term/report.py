@@ -15,15 +15,15 @@ from hasync.logs import Event, Log
 from hasync.metrics import Change, Metrics, Result, Skip, Stage, State, StreamMetrics, TableOperation
 from hasync.model.change import Segment
 from hasync.model.check import Check
-from hasync.model.cluster import Halt
+from hasync.model.cluster import Halt, Intent
 from hasync.model.position import Position
 from hasync.model.resume import Resume, ResumeKind
 from hasync.model.state import Acknowledged, SinkState
 from hasync.ports import Clock
 from hasync.retry import RetryObserver
 from hasync.stream.pipeline import Applied
-from hasync.term.candidate import Role
 from hasync.term.leading import Outcome
+from hasync.term.role import Role
 from hasync.term.watcher import Compiled
 
 SINK_OPERATIONS = ("apply", "claim", "read_state")
@@ -140,6 +140,12 @@ class StreamReport(RetryObserver):
     def halted(self, halt: Halt) -> None:
         self._log.error(Event.HALTED, code=halt.code, reason=halt.reason, hint=halt.hint, position=_text(halt.position))
         self.standing(Role("halted", f"{halt.code}: {halt.reason}"))
+
+    def handing_over(self, intent: Intent) -> None:
+        self._log.info(Event.HANDING_OVER, to=intent.to, by=intent.by, reason=intent.reason or None)
+
+    def hand_over_failed(self, intent: Intent, why: str) -> None:
+        self._log.warning(Event.HAND_OVER_FAILED, to=intent.to, by=intent.by, message=why)
 
     def failed(self, error: Exception) -> None:
         self._log.error(Event.FAILED, error=error)

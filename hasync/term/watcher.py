@@ -54,7 +54,8 @@ class StreamView:
 
     ``answered``: ZooKeeper has been read at least once. ``compiled``: the last good
     config, None when there never was one. ``newest``: the revision in ZooKeeper, 0 for
-    none; ``refusal``: why it is not in force, empty when it is.
+    none; ``refusal``: why it is not in force, empty when it is. ``intent_since_s``: since
+    when this instance knows of the intent, on the monotonic clock.
     """
 
     answered: bool = False
@@ -63,6 +64,7 @@ class StreamView:
     refusal: str = ""
     halt: Halt | None = None
     intent: Intent | None = None
+    intent_since_s: float = 0.0
 
     @property
     def halted(self) -> Halt | None:
@@ -165,9 +167,7 @@ class Watcher:
         self._view = replace(self._view, refusal=str(error))
 
     def _read(self) -> StreamView:
-        view = replace(
-            self._view, answered=True, halt=self._halts.get(self._wake), intent=self._intents.get(self._wake)
-        )
+        view = self._wishes(replace(self._view, answered=True, halt=self._halts.get(self._wake)))
         try:
             revision = self._configs.get(self._wake)
         except ConfigInvalid as unreadable:
@@ -177,6 +177,12 @@ class Watcher:
         considered = self._considered(view, revision)
         self._seen = revision  # only now: an answer that was lost on the way must be asked for again
         return considered
+
+    def _wishes(self, view: StreamView) -> StreamView:
+        intent = self._intents.get(self._wake)
+        if intent == view.intent:
+            return view
+        return replace(view, intent=intent, intent_since_s=self._clock.monotonic())
 
     def _considered(self, view: StreamView, revision: ConfigRevision) -> StreamView:
         try:

@@ -5,7 +5,7 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from hasync.binlog.connection import Login
 from hasync.binlog.connection import Tls as SourceTls
@@ -177,9 +177,9 @@ class StreamAdapters:
         clock: Clock,
         retries: RetryObserver,
         on_fenced: Callable[[SinkState], None],
-        others_able: Callable[[str], bool],
+        company: "Company",
     ) -> None:
-        self._others_able = others_able
+        self._company = company
         self._stream = stream
         self._settings = settings
         self._secrets = secrets
@@ -218,4 +218,18 @@ class StreamAdapters:
 
     def others_able(self) -> bool:
         """Whether another instance says that it could lead the stream now."""
-        return self._others_able(self._stream)
+        return self._company.others_able(self._stream)
+
+    def better(self, contenders: Callable[[], tuple[str, ...]]) -> str:
+        """Name a contender that should lead rather than this instance, empty for none."""
+        return self._company.better(self._stream, contenders)
+
+
+class Company(Protocol):
+    """What this instance knows of the others. Called from: any thread; may be a moment old."""
+
+    def others_able(self, stream: str) -> bool:
+        """Whether another instance says that it could lead the stream."""
+
+    def better(self, stream: str, contenders: Callable[[], tuple[str, ...]]) -> str:
+        """Name a contender that should lead it rather than this one, empty for none."""

@@ -24,8 +24,10 @@ from hasync.ports import Clock
 from hasync.settings import Settings
 from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
+from hasync.term.role import Identity
 from hasync.worker.adapters import StreamAdapters, build_session, secrets_from
 from hasync.worker.installation import report_codec
+from hasync.worker.placement import Balancer, Neighbours
 from hasync.worker.preflight import Preflight
 from hasync.worker.seats import Seats, StreamSeat
 
@@ -37,7 +39,7 @@ TROUBLE = {SessionEvent.SUSPENDED, SessionEvent.LOST, SessionEvent.REFUSED}
 ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 
 LOOK_AROUND_S = 2.0
-"""How often the instance looks who else is there."""
+"""How often the instance looks who else is there, unless streams are to be spread faster."""
 
 LAST_STEPS_S = 2.0
 """How long leaving ZooKeeper and closing the session may take each."""
@@ -91,6 +93,7 @@ class Instance:
             pid=os.getpid(),
             version=__version__,
             started_at=clock.wall(),
+            weight=settings.weight,
         )
 
     # ------------------------------------------------------------------- its life
@@ -101,9 +104,11 @@ class Instance:
         Raises ConfigInvalid when the admin port cannot be had or no stream is named.
         """
         seats = Seats(session=self._session)
+        self._neighbours = Neighbours(member=self._member.id, status=seats.status_of, clock=self._clock)
+        self._balancer = self._balance(seats)
         with self._admin_server(seats) as http:
             address = self._address(http.port)
-            seats.take(tuple(self._seat(stream, address, seats) for stream in self._settings.require_streams()))
+            seats.take(tuple(self._seat(stream, address) for stream in self._settings.require_streams()))
             self._member = seats.member = replace(self._member, address=address)
             self._log.info(Event.STARTED, version=__version__, streams=list(self._settings.streams), address=address)
             report_codec(self._metrics, self._log)
@@ -156,15 +161,19 @@ class Instance:
         if streams != self._member.streams:
             self._member = seats.member = replace(self._member, streams=streams)
             self._members.update(self._member)
-        if self._clock.monotonic() - self._looked_at >= LOOK_AROUND_S:
+        if self._clock.monotonic() - self._looked_at >= min(LOOK_AROUND_S, self._settings.rebalance.pause_s):
             self._looked_at = self._clock.monotonic()
             self._look_around(seats)
 
     def _look_around(self, seats: Seats) -> None:
         try:
-            seats.know(self._members.list())
+            members = self._members.list()
         except HasyncError:
             return  # what was known stays; ZooKeeper's absence is told elsewhere
+        seats.know(members)
+        self._metrics.maintenance(seats.all_paused())
+        self._neighbours.know(members)
+        self._balancer.look()
 
     def _leave(self, seats: Seats) -> None:
         """Hand over all streams at once, then give up the session, so that nobody waits for its timeout."""
@@ -191,7 +200,17 @@ class Instance:
         host = self._settings.http.host
         return f"{self._member.host if host in ANY_ADDRESS else host}:{port}"
 
-    def _seat(self, stream: str, address: str, seats: Seats) -> StreamSeat:
+    def _balance(self, seats: Seats) -> Balancer:
+        return Balancer(
+            neighbours=self._neighbours,
+            ask=seats.ask_hand_over,
+            settings=self._settings,
+            clock=self._clock,
+            log=self._log,
+            on_move=self._metrics.rebalanced,
+        )
+
+    def _seat(self, stream: str, address: str) -> StreamSeat:
         report = StreamReport(
             stream=stream,
             process=self._metrics,
@@ -206,7 +225,7 @@ class Instance:
             clock=self._clock,
             retries=report,
             on_fenced=report.fenced,
-            others_able=seats.others_able,
+            company=self._neighbours,
         )
         candidate = Candidate(
             coordination=stream_coordination(
@@ -219,6 +238,7 @@ class Instance:
             session=self._session,
             adapters=adapters,
             address=address,
+            identity=Identity(member=self._settings.member_id, weight=self._settings.weight),
             clock=self._clock,
             acknowledge_every_s=self._settings.acknowledge_every_s,
             observer=report,

@@ -11,6 +11,7 @@ from hasync.model.member import Member, StreamStatus
 from hasync.ports import Clock
 from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
+from hasync.term.role import Role
 
 LAST_STEPS_S = 2.0
 """How long a stream may take to end once it was told to drop what it is doing."""
@@ -21,8 +22,11 @@ DETAIL_MAX = 200
 RESERVED_S = 5.0
 """Part of the time for a shutdown that is kept for dropping what does not end, and for leaving ZooKeeper."""
 
-READY_STATES = frozenset({"leader", "draining", "standby", "paused", "disabled"})
-"""Roles in which an instance can lead as soon as it is asked: a standby is ready, so that a rollout can finish."""
+READY_STATES = frozenset({"leader", "draining", "standby", "paused", "disabled", "barred"})
+"""Roles in which an instance does what it is asked to: a standby is ready, so that a rollout can finish."""
+
+ABLE_STATES = frozenset({"leader", "draining", "standby"})
+"""Roles in which an instance leads, or could at once."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,11 @@ class StreamSeat:
         """Make the thread; :meth:`Seats.start` starts it."""
         self.thread = threading.Thread(target=self.candidate.run, name=f"hasync-{self.stream}", daemon=True)
 
+    @property
+    def role(self) -> Role:
+        """What this instance does for the stream now."""
+        return self.report.standing_now.role
+
     def unready(self) -> str:
         """Say why this instance could not lead the stream well, empty when it could."""
         standing = self.report.standing_now
@@ -51,13 +60,15 @@ class StreamSeat:
 
     def status(self) -> StreamStatus:
         """Return what the other instances may see: a standby that could not lead calls itself unfit."""
-        role, unready = self.report.standing_now.role, self.unready()
+        standing, unready = self.report.standing_now, self.unready()
+        role = standing.role
         state = "unfit" if role.state == "standby" and unready else role.state
         return StreamStatus(
             role=state,
-            epoch=self.report.standing_now.epoch,
+            epoch=standing.epoch,
             detail=(unready or role.detail)[:DETAIL_MAX],
-            able=bool(self.report.standing_now.checks) and not self.report.standing_now.failed_checks,
+            able=role.state in ABLE_STATES and bool(standing.checks) and not standing.failed_checks,
+            eligibility=self.candidate.eligibility,
         )
 
 
@@ -68,7 +79,6 @@ class Seats:
         """Begin without streams: until :meth:`take` the instance is not ready."""
         self._session = session
         self._seats: tuple[StreamSeat, ...] = ()
-        self._others: tuple[Member, ...] = ()
         self.member: Member | None = None
 
     def take(self, seats: tuple[StreamSeat, ...]) -> None:
@@ -101,15 +111,22 @@ class Seats:
         return {seat.stream: seat.status() for seat in self._seats}
 
     def know(self, members: tuple[Member, ...]) -> None:
-        """Take note of who else is there. Called from: the main thread."""
-        self._others = tuple(member for member in members if self.member is None or member.id != self.member.id)
+        """Take note of who is there. Called from: the main thread."""
         for seat in self._seats:
             ready = sum(seat.stream in member.streams for member in members)
             seat.report.members(ready)
 
-    def others_able(self, stream: str) -> bool:
-        """Whether another instance says that it could lead the stream. Called from: any thread."""
-        return any(stream in member.streams and member.streams[stream].able for member in self._others)
+    def all_paused(self) -> bool:
+        """Whether operators have paused every stream, so that nothing here is urgent. Called from: any thread."""
+        return bool(self._seats) and all(seat.report.standing_now.role.state == "paused" for seat in self._seats)
+
+    def status_of(self, stream: str) -> StreamStatus | None:
+        """Return what the other instances may see of one stream, None when it is not one of ours."""
+        return next((seat.status() for seat in self._seats if seat.stream == stream), None)
+
+    def ask_hand_over(self, stream: str, target: str, reason: str) -> bool:
+        """Ask that another instance lead a stream; False when it cannot be asked now. Called from: the main thread."""
+        return any(seat.candidate.ask_hand_over(target, reason) for seat in self._seats if seat.stream == stream)
 
     # --------------------------------------------------- asked by the admin port
 
@@ -125,7 +142,8 @@ class Seats:
         if not (self._session.connected and self._session.confirmed):
             # kazoo believes in a silent server for long; the session's own deadline does not (K2).
             reasons.append(self._session.trouble or "ZooKeeper has not answered for a session timeout")
-        return Readiness(ready=not reasons, reasons=tuple(reasons))
+        notes = [f"{seat.stream}: {role.detail}" for seat in self._seats if (role := seat.role).state == "paused"]
+        return Readiness(ready=not reasons, reasons=tuple(reasons), notes=tuple(notes))
 
     def status(self) -> Mapping[str, Any]:
         """Return what is known of this instance, as JSON values."""

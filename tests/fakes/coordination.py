@@ -326,6 +326,25 @@ class FakeIntents:
         """Write it."""
         self._session.multi(upsert(self._path, intent, self._session.get(self._path)))
 
+    def ask(self, intent: Intent) -> bool:
+        """Write it if there is none."""
+        try:
+            self._session.multi(Create(self._path, intent))
+        except ConflictError:
+            return self.get() == intent
+        return True
+
+    def settle(self, intent: Intent) -> bool:
+        """Remove it if it is this one."""
+        node = self._session.get(self._path)
+        if node is None or node.value != intent:
+            return False
+        try:
+            self._session.multi(Delete(self._path, node.version))
+        except ConflictError:
+            return False
+        return True
+
     def clear(self) -> bool:
         """Remove it."""
         return self._session.remove(self._path)

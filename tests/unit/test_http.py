@@ -142,14 +142,21 @@ def test_instance_that_cannot_lead_is_live_but_not_ready(bench: Bench) -> None:
     bench.health.ready = Readiness(ready=False, reasons=("redis://:hunter2@redis:6379 does not answer",))
     answer = bench.ask("/readyz")
     assert answer.status == 503
-    assert answer.json == {"ready": False, "reasons": ["redis://***@redis:6379 does not answer"]}
+    assert answer.json == {"ready": False, "reasons": ["redis://***@redis:6379 does not answer"], "notes": []}
     assert bench.ask("/livez").status == 200
 
 
 def test_standby_is_ready(bench: Bench) -> None:
     """Ready means able to lead, or else a rollout with maxUnavailable 0 never ends."""
     answer = bench.ask("/readyz")
-    assert (answer.status, answer.json) == (200, {"ready": True, "reasons": []})
+    assert (answer.status, answer.json) == (200, {"ready": True, "reasons": [], "notes": []})
+
+
+def test_paused_instance_is_ready_and_says_who_paused_it(bench: Bench) -> None:
+    """It does what it is asked to: a rollout during maintenance must not hang, and nobody must wonder."""
+    bench.health.ready = Readiness(ready=True, notes=("orders: paused by ann@desk: moving Redis",))
+    answer = bench.ask("/readyz")
+    assert (answer.status, answer.json["notes"]) == (200, ["orders: paused by ann@desk: moving Redis"])
 
 
 def test_metrics_are_those_of_the_given_registry(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hasync.clock import SystemClock
 from hasync.errors import CoordinationRefused, CoordinationUnavailable, HasyncError
 from hasync.model.cluster import ConfigRevision, Halt, Intent, IntentKind
-from hasync.term.candidate import role_of
+from hasync.term.role import Identity, role_of
 from hasync.term.watcher import Compiled, StreamView, Watcher
 from tests.fakes.coordination import FakeCluster, FakeMember
 from tests.unit.term.world import CONFIG, STREAM, compiled
@@ -122,7 +122,7 @@ def test_payload_of_a_newer_release_is_reported_and_looked_at_again(member: Fake
     assert not watcher.look()
     assert told.refused == [0]
     assert "format v=2" in watcher.view.refusal
-    assert "format v=2" in role_of(watcher.view).detail
+    assert "format v=2" in role_of(watcher.view, ME).detail
     watcher._halts = member.stream(STREAM).halts
     member.stream(STREAM).configs.put(GOOD, based_on=0, applied_by="op")
     assert watcher.look()
@@ -176,6 +176,7 @@ HALT = Halt(
     code="sink_refused", reason="WRONGTYPE", hint="", member="a", epoch=1, position=None, config_revision=1, at=0.0
 )
 PAUSE = Intent(kind=IntentKind.PAUSE, by="op", at=0.0, reason="upgrade")
+ME = Identity(member="a")
 DISABLED = compiled(1, CONFIG + "\nenabled: false\n")
 
 
@@ -198,5 +199,5 @@ DISABLED = compiled(1, CONFIG + "\nenabled: false\n")
 )
 def test_role_follows_from_what_operators_decided(view: StreamView, state: str, contends: bool) -> None:
     """Who may be elected, for every combination that matters."""
-    role = role_of(view)
+    role = role_of(view, ME)
     assert (role.state, role.contends) == (state, contends)

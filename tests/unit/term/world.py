@@ -209,6 +209,9 @@ class Builders:
     def others_able(self) -> bool:
         return self._others_able
 
+    def better(self, contenders: Callable[[], tuple[str, ...]]) -> str:
+        return ""
+
 
 def at_end(world: World) -> Callable[[], bool]:
     """Whether the state has reached the binlog's end."""
