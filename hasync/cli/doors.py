@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hasync.cli.invocation import Cluster, Invocation, Outside, Servers
+from hasync.cli.supervision import supervise
 from hasync.clock import SystemClock
 from hasync.cluster.assembly import stream_coordination
 from hasync.cluster.checks import zookeeper_checks
@@ -26,6 +27,7 @@ from hasync.settings import environment
 from hasync.worker.adapters import build_session, build_sink, build_source, secrets_from
 from hasync.worker.installation import codec_check
 from hasync.worker.instance import run_worker
+from hasync.worker.lifeline import Lifeline
 from hasync.worker.preflight import preflight
 
 CLOSE_WITHIN_S: Final = 1.0
@@ -92,8 +94,8 @@ def servers(call: Invocation, stream: str, config: StreamConfig) -> Servers:
     return StreamServers(call, stream, config)
 
 
-def work(call: Invocation, stop: threading.Event) -> int:
-    """Run an instance until ``stop`` is set."""
+def work(call: Invocation, stop: threading.Event, descriptor: int | None) -> int:
+    """Run an instance until ``stop`` is set; ``descriptor``: the pipe to its supervisor, if it has one."""
     settings, clock = call.settings, call.clock
     out = sys.stderr.buffer
     log = open_log(
@@ -104,7 +106,12 @@ def work(call: Invocation, stop: threading.Event) -> int:
         member=settings.member_id,
     )
     route_drivers(log)
-    return run_worker(settings, call.outside.environ, stop, log=log, clock=clock)
+    lifeline = None
+    if descriptor is not None:
+        every_s = min(1.0, settings.supervisor.heartbeat_s / 5)
+        lifeline = Lifeline.inherited(descriptor, clock=clock, every_s=every_s, stop=stop)
+        lifeline.start()
+    return run_worker(settings, call.outside.environ, stop, log=log, clock=clock, lifeline=lifeline)
 
 
 def outside_world() -> Outside:
@@ -119,6 +126,7 @@ def outside_world() -> Outside:
         connect=connect,
         servers=servers,
         work=work,
+        supervise=supervise,
         installation=lambda: (codec_check(),),
     )
 

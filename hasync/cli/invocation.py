@@ -52,8 +52,9 @@ class Outside:
     """The world around a command; a test hands in another one.
 
     ``interactive``: somebody can answer a question. ``connect`` and ``servers`` build
-    adapters; ``work`` is the instance itself and returns its exit code. ``installation``:
-    what ``doctor`` says of hasync as it is installed here.
+    adapters; ``work`` is the instance itself and returns its exit code, with a lifeline to
+    its supervisor if it was given one; ``supervise`` turns this process into that
+    supervisor. ``installation``: what ``doctor`` says of hasync as it is installed here.
     """
 
     environ: Mapping[str, str]
@@ -64,7 +65,8 @@ class Outside:
     interactive: bool
     connect: Callable[["Invocation"], AbstractContextManager[Cluster]]
     servers: Callable[["Invocation", str, StreamConfig], Servers]
-    work: Callable[["Invocation", threading.Event], int]
+    work: Callable[["Invocation", threading.Event, int | None], int]
+    supervise: Callable[["Invocation"], int]
     installation: Callable[[], tuple[Check, ...]]
 
 

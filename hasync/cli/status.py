@@ -158,5 +158,8 @@ def _members(summary: Summary) -> RenderableType:
     rows = []
     for member in read.members:
         said = member.streams[read.stream]
-        rows.append([member.id, said.role, str(said.epoch or NONE), member.address or NONE, member.version or NONE])
-    return table("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", rows=rows)
+        restarts = f"{member.restarts} ({member.last_exit})" if member.restarts else "0"
+        rows.append(
+            [member.id, said.role, str(said.epoch or NONE), member.address or NONE, member.version or NONE, restarts]
+        )
+    return table("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", "RESTARTS", rows=rows)

@@ -11,6 +11,7 @@ from hasync import __version__
 from hasync.metrics.collectors import Collectors
 from hasync.metrics.families import Change, Result, Skip, Stage, State
 from hasync.metrics.stream import StreamMetrics, TableOperation
+from hasync.model.vitals import Past
 from hasync.ports import Clock
 
 SESSION_STATES = ("connected", "suspended", "lost", "refused", "restarted")
@@ -48,6 +49,10 @@ class Metrics:
         self._rebalances = self._collectors.counter("rebalances")
         self._connected = self._collectors.gauge("zookeeper_connected")
         self._last_contact = self._collectors.gauge("zookeeper_last_contact_timestamp_seconds")
+        self._supervised = self._collectors.gauge("supervised")
+        self._restarts = self._collectors.gauge("worker_restarts")
+        self._last_exit = self._collectors.gauge("worker_last_exit_timestamp_seconds")
+        self._sessions_closed = self._collectors.gauge("worker_sessions_closed")
         for state in SESSION_STATES:
             self._collectors.counter("zookeeper_session_events").labels(state)
 
@@ -68,6 +73,13 @@ class Metrics:
     def rebalanced(self) -> None:
         """Note a hand-over that was asked for, to spread leaders evenly."""
         self._rebalances.inc()
+
+    def supervisor(self, past: Past) -> None:
+        """Show what the supervisor has seen; it outlives workers, so these are its numbers and not increments."""
+        self._supervised.set(1)
+        self._restarts.set(past.restarts)
+        self._last_exit.set(past.last_exit_at)
+        self._sessions_closed.set(past.sessions_closed)
 
     def session_event(self, event: str) -> None:
         """Note a change of the ZooKeeper session (a :class:`hasync.coordination.ClusterObserver`)."""

@@ -105,6 +105,12 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _counter("retries", "Attempts that failed and were repeated.", "operation"),
         _counter("retries_exhausted", "Operations given up on after the last attempt.", "operation"),
     ),
+    "Supervisor": (
+        _gauge("supervised", "Whether a supervisor watches over this worker (1) or not (0)."),
+        _gauge("worker_restarts", "How often the supervisor has started the worker again since its own start."),
+        _gauge("worker_last_exit_timestamp_seconds", "When the worker before this one ended, 0 for never."),
+        _gauge("worker_sessions_closed", "ZooKeeper sessions that the supervisor closed for dead workers."),
+    ),
     "Leadership": (
         _gauge("maintenance", "Whether all streams of this instance are paused (1) or not (0)."),
         _counter("rebalances", "Hand-overs this instance asked for, to spread leaders evenly."),

@@ -62,7 +62,8 @@ class Member:
     ``id``: its stable name; two live processes must not share one. ``instance``: random
     per process start, tells an own former session from somebody else's. ``address``:
     where its HTTP endpoint listens. ``started_at``: Unix seconds. ``weight``: its share of
-    the streams; 0 leads only what nobody else can.
+    the streams; 0 leads only what nobody else can. ``restarts``: how often its supervisor has
+    started it again; ``last_exit``: how it ended the last time.
     """
 
     id: str
@@ -73,6 +74,8 @@ class Member:
     version: str = ""
     started_at: float = 0.0
     weight: int = 1
+    restarts: int = 0
+    last_exit: str = ""
     streams: Mapping[str, StreamStatus] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +90,8 @@ class Member:
             "version": self.version,
             "started_at": self.started_at,
             "weight": self.weight,
+            "restarts": self.restarts,
+            "last_exit": self.last_exit,
             "streams": {name: status.to_json() for name, status in sorted(self.streams.items())},
         }
 
@@ -104,6 +109,8 @@ class Member:
                 version=str(data.get("version", "")),
                 started_at=float(data.get("started_at", 0.0)),
                 weight=int(data.get("weight", 1)),
+                restarts=int(data.get("restarts", 0)),
+                last_exit=str(data.get("last_exit", "")),
                 streams={name: StreamStatus.from_json(status) for name, status in data.get("streams", {}).items()},
             )
         except KeyError as missing:

@@ -146,6 +146,24 @@ class Rebalance(_Part):
     """How long no leader may have changed anywhere before the next stream is handed over."""
 
 
+class Supervisor(_Part):
+    """The parent of ``hasync run``: replaces a worker that died or hangs, and closes its ZooKeeper session at once."""
+
+    heartbeat_s: float = Field(default=5.0, ge=0.5, le=300)
+    """A worker that is silent for so long (stopped, starved, deadlocked) is killed; others then lead at once."""
+    stall_s: float = Field(default=20.0, ge=1, le=3600)
+    """A worker one of whose loops has not turned for so long is killed: an endless handler, say.
+    More than the longest batch takes."""
+    restart_min_s: float = Field(default=0.5, gt=0, le=60)
+    """Longest wait before the first restart after a crash; doubles with each crash in a row, with full jitter."""
+    restart_max_s: float = Field(default=30.0, gt=0, le=3600)
+    """Longest wait before a restart."""
+    healthy_s: float = Field(default=60.0, gt=0, le=86400)
+    """A worker that lived for so long ends a row of crashes."""
+    give_up_after: int = Field(default=10, ge=0, le=1000)
+    """So many crashes in a row end ``hasync run`` with exit code 70; 0: it never gives up."""
+
+
 class Settings(BaseSettings):
     """Settings of one instance; immutable. Made by :func:`load`, or directly in a test.
 
@@ -175,6 +193,7 @@ class Settings(BaseSettings):
     http: Http = Http()
     log: Log = Log()
     retry: Retry = Retry()
+    supervisor: Supervisor = Supervisor()
     rebalance: Rebalance = Rebalance()
     acknowledge_every_s: float = Field(default=0.2, gt=0, le=10)
     """How often the position goes to ZooKeeper. Costs no safety: Redis holds the exact one."""
@@ -236,6 +255,7 @@ def _broken_relations(settings: Settings) -> Iterator[str]:
         ("retry.multiplier_s", "retry.max_s", retry.multiplier_s, retry.max_s),
         ("retry.degraded_after_s", "retry.step_down_after_s", retry.degraded_after_s, retry.step_down_after_s),
         ("redis_timeout_s", "shutdown_timeout_s", settings.redis_timeout_s, settings.shutdown_timeout_s),
+        *_supervisor_relations(settings.supervisor),
     ):
         if low_s > high_s:
             yield (
@@ -248,6 +268,16 @@ def _broken_relations(settings: Settings) -> Iterator[str]:
             f"{variable(f'zookeeper.tls.{missing}')} (zookeeper.tls.{missing}): "
             f"is missing though zookeeper.tls.{there} is set; give both or neither"
         )
+
+
+def _supervisor_relations(supervisor: Supervisor) -> Iterator[tuple[str, str, float, float]]:
+    yield (
+        "supervisor.restart_min_s",
+        "supervisor.restart_max_s",
+        supervisor.restart_min_s,
+        supervisor.restart_max_s,
+    )
+    yield "supervisor.heartbeat_s", "supervisor.stall_s", supervisor.heartbeat_s, supervisor.stall_s
 
 
 def fields(model: type[BaseModel] = Settings, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, FieldInfo]]:

@@ -14,12 +14,13 @@ from hasync.cluster.assembly import stream_coordination
 from hasync.cluster.members import MemberList
 from hasync.cluster.znodes import Znodes
 from hasync.coordination import SessionEvent
-from hasync.errors import CoordinationRefused, HasyncError
+from hasync.errors import ConfigInvalid, CoordinationRefused, HasyncError
 from hasync.http import AdminServer
 from hasync.logs import Event, Log
 from hasync.metrics import Metrics
 from hasync.model.member import Member
 from hasync.model.secret import Secrets
+from hasync.model.vitals import Past
 from hasync.ports import Clock
 from hasync.settings import Settings
 from hasync.term.candidate import Candidate
@@ -27,6 +28,7 @@ from hasync.term.report import StreamReport
 from hasync.term.role import Identity
 from hasync.worker.adapters import StreamAdapters, build_session, secrets_from
 from hasync.worker.installation import report_codec
+from hasync.worker.lifeline import Lifeline
 from hasync.worker.placement import Balancer, Neighbours
 from hasync.worker.preflight import Preflight
 from hasync.worker.seats import Seats, StreamSeat
@@ -40,6 +42,12 @@ ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened 
 
 LOOK_AROUND_S = 2.0
 """How often the instance looks who else is there, unless streams are to be spread faster."""
+
+EXIT_MAX = 200
+"""Longest explanation of a worker's end in a member's znode, in characters."""
+
+CONFIG_CODE = 2
+"""Exit code for settings that cannot work."""
 
 LAST_STEPS_S = 2.0
 """How long leaving ZooKeeper and closing the session may take each."""
@@ -72,8 +80,18 @@ class SessionReport:
 class Instance:
     """Runs all streams of one process until told to stop."""
 
-    def __init__(self, *, settings: Settings, secrets: Secrets, clock: Clock, log: Log, token: str) -> None:
-        """Build what needs no server. ``token``: random, of this process start."""
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        secrets: Secrets,
+        clock: Clock,
+        log: Log,
+        token: str,
+        lifeline: Lifeline | None = None,
+    ) -> None:
+        """Build what needs no server. ``token``: random, of this process start; ``lifeline``: to a supervisor."""
+        self._lifeline = lifeline
         self._settings = settings
         self._secrets = secrets
         self._clock = clock
@@ -112,6 +130,9 @@ class Instance:
             self._member = seats.member = replace(self._member, address=address)
             self._log.info(Event.STARTED, version=__version__, streams=list(self._settings.streams), address=address)
             report_codec(self._metrics, self._log)
+            if self._lifeline is not None:
+                self._lifeline.follow(self._session, ages_s=seats.ages_s, paused=seats.all_paused)
+                self._lifeline.watch_past(lambda past: self._remember(seats, past))
             self._session.start()
             self._members.join(self._member)
             code = self._run_streams(seats, stop)
@@ -137,6 +158,8 @@ class Instance:
                 self._check_session()
             except CoordinationRefused as refused:
                 self._log.error(Event.FAILED, error=refused)
+                if self._lifeline is not None:
+                    self._lifeline.goodbye(1, refused.message)
                 return 1
             self._show(seats)
         self._log.info(Event.SHUTDOWN)
@@ -157,9 +180,12 @@ class Instance:
 
     def _show(self, seats: Seats) -> None:
         """Tell the others what this instance does; a changed status only is written."""
-        streams = seats.statuses()
-        if streams != self._member.streams:
-            self._member = seats.member = replace(self._member, streams=streams)
+        past = seats.past or Past()
+        shown = replace(
+            self._member, streams=seats.statuses(), restarts=past.restarts, last_exit=past.last_exit[:EXIT_MAX]
+        )
+        if shown != self._member:
+            self._member = seats.member = shown
             self._members.update(self._member)
         if self._clock.monotonic() - self._looked_at >= min(LOOK_AROUND_S, self._settings.rebalance.pause_s):
             self._looked_at = self._clock.monotonic()
@@ -179,8 +205,14 @@ class Instance:
         """Hand over all streams at once, then give up the session, so that nobody waits for its timeout."""
         seats.hand_over(self._clock, self._settings.shutdown_timeout_s)
         self._members.leave()
-        self._session.stop(LAST_STEPS_S)
+        if self._session.stop(LAST_STEPS_S) and self._lifeline is not None:
+            self._lifeline.end()
         self._session_report.tell(self._log)
+
+    def _remember(self, seats: Seats, past: Past) -> None:
+        """Show what the supervisor has seen. Called from: the lifeline's thread, and once from the main one."""
+        seats.remember(past)
+        self._metrics.supervisor(past)
 
     # ----------------------------------------------------------------- its parts
 
@@ -246,12 +278,30 @@ class Instance:
         return StreamSeat(stream=stream, candidate=candidate, report=report)
 
 
-def run_worker(settings: Settings, environ: Mapping[str, str], stop: threading.Event, *, log: Log, clock: Clock) -> int:
+def run_worker(
+    settings: Settings,
+    environ: Mapping[str, str],
+    stop: threading.Event,
+    *,
+    log: Log,
+    clock: Clock,
+    lifeline: Lifeline | None = None,
+) -> int:
     """Run an instance until ``stop`` is set; return its exit code: 0 after a hand-over, 1 when it gave up.
 
     Raises ConfigInvalid. Called from: the main thread, with SIGTERM and SIGINT set to set ``stop``.
     """
-    instance = Instance(
-        settings=settings, secrets=secrets_from(environ), clock=clock, log=log, token=secrets.token_hex(8)
-    )
-    return instance.run(stop)
+    try:
+        instance = Instance(
+            settings=settings,
+            secrets=secrets_from(environ),
+            clock=clock,
+            log=log,
+            token=secrets.token_hex(8),
+            lifeline=lifeline,
+        )
+        return instance.run(stop)
+    except ConfigInvalid as invalid:
+        if lifeline is not None:
+            lifeline.goodbye(CONFIG_CODE, invalid.message)
+        raise

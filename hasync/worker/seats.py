@@ -8,6 +8,7 @@ from typing import Any
 from hasync.cluster.session import ZooKeeperSession
 from hasync.http import Readiness
 from hasync.model.member import Member, StreamStatus
+from hasync.model.vitals import Past
 from hasync.ports import Clock
 from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
@@ -80,6 +81,7 @@ class Seats:
         self._session = session
         self._seats: tuple[StreamSeat, ...] = ()
         self.member: Member | None = None
+        self._past: Past | None = None
 
     def take(self, seats: tuple[StreamSeat, ...]) -> None:
         """Take the streams, once, before :meth:`start`."""
@@ -115,6 +117,15 @@ class Seats:
         for seat in self._seats:
             ready = sum(seat.stream in member.streams for member in members)
             seat.report.members(ready)
+
+    def remember(self, past: Past) -> None:
+        """Take note of what the supervisor has seen. Called from: the lifeline's thread."""
+        self._past = past
+
+    @property
+    def past(self) -> Past | None:
+        """What the supervisor has seen, None without one."""
+        return self._past
 
     def all_paused(self) -> bool:
         """Whether operators have paused every stream, so that nothing here is urgent. Called from: any thread."""
@@ -152,6 +163,8 @@ class Seats:
             "member": member.id if member else "",
             "version": member.version if member else "",
             "started_at": member.started_at if member else None,
+            "pid": member.pid if member else None,
+            "supervisor": self._past.to_json() if self._past else None,
             "zookeeper": {"connected": self._session.connected, "confirmed": self._session.confirmed},
             "streams": {
                 seat.stream: {**seat.report.standing_now.to_json(), "lag_seconds": seat.report.lag_s()}

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -73,6 +74,7 @@ class Running:
 
     def __init__(self, member: str, backends: Backends, environment: Mapping[str, str]) -> None:
         self.member = member
+        self._frozen = 0
         self._lease = PortLease()
         settings = {
             "PYTHONPATH": str(ROOT),
@@ -86,6 +88,7 @@ class Running:
             "HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
             "HASYNC_REDIS_TIMEOUT_S": "1",
             "HASYNC_HEARTBEAT_S": "0.5",
+            "HASYNC_SUPERVISOR__RESTART_MIN_S": "0.1",
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASYNC_")}
         self.process = Process(
@@ -111,6 +114,36 @@ class Running:
         """What it says of the stream; empty when it does not answer."""
         status, body = self.get("/status")
         return json.loads(body)["streams"].get(STREAM, {}) if status == 200 else {}
+
+    @property
+    def supervisor(self) -> dict[str, Any]:
+        """What it says of its supervisor; empty when it does not answer, or has none."""
+        status, body = self.get("/status")
+        return (json.loads(body)["supervisor"] or {}) if status == 200 else {}
+
+    @property
+    def worker(self) -> int:
+        """The process id of the worker, once it answers."""
+        status, body = self.get("/status")
+        return int(json.loads(body)["pid"]) if status == 200 else 0
+
+    def signal_worker(self, number: signal.Signals) -> int:
+        """Send a signal to the worker alone, and return its process id."""
+        pid = wait_until("the worker answers", lambda: self.worker)
+        os.kill(pid, number)
+        return pid
+
+    def freeze(self) -> None:
+        """Stop supervisor and worker, as a machine that hangs does."""
+        self._frozen = self.signal_worker(signal.SIGSTOP)
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        """Let both go on."""
+        if self._frozen:
+            os.kill(self._frozen, signal.SIGCONT)
+            self._frozen = 0
+        self.process.thaw()
 
     @property
     def leads(self) -> bool:

@@ -124,6 +124,7 @@ class Stage:
         self.unreachable: CoordinationUnavailable | None = None
         self.connections = 0
         self.work: Callable[[Invocation, threading.Event], int] = lambda call, stop: 0
+        self.supervise: Callable[[Invocation], int] = lambda call: self.work(call, threading.Event())
         self.sinks: list[FakeSink] = []
 
     # ------------------------------------------------------------ what is in the cluster
@@ -203,7 +204,8 @@ class Stage:
             interactive=self.interactive,
             connect=self._connect,
             servers=lambda call, stream, config: _Servers(self, config),
-            work=self.work,
+            work=lambda call, stop, lifeline: self.work(call, stop),
+            supervise=self.supervise,
             installation=lambda: self.installation_checks,
         )
 

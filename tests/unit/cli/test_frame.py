@@ -193,9 +193,9 @@ def test_run_with_settings_that_cannot_work_exits_with_2(stage: Stage) -> None:
     assert "9187 is in use" in answer.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signal_asks_the_instance_to_stop(stage: Stage, number: signal.Signals) -> None:
-    """SIGTERM and SIGINT set the event the worker waits for, and the handlers are put back."""
+    """SIGTERM, SIGHUP and SIGINT set the event the worker waits for, and the handlers are put back."""
     before = signal.getsignal(number)
 
     def work(call: Invocation, stop: threading.Event) -> int:
@@ -203,8 +203,27 @@ def test_signal_asks_the_instance_to_stop(stage: Stage, number: signal.Signals) 
         return 0 if stop.wait(10) else 1
 
     stage.work = work
-    assert stage.run("run").exit_code == 0
+    assert stage.run("run", "--no-supervisor").exit_code == 0
     assert signal.getsignal(number) is before
+
+
+def test_supervised_worker_leaves_interrupts_to_its_supervisor(stage: Stage) -> None:
+    """A terminal sends Ctrl-C to both; counted by both, one press would be two."""
+
+    def work(call: Invocation, stop: threading.Event) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return 1 if stop.wait(0.05) else 0
+
+    stage.work = work
+    assert stage.run("run", "--lifeline", "9").exit_code == 0
+
+
+def test_run_supervises_unless_told_not_to(stage: Stage) -> None:
+    """The parent of the worker is what ``hasync run`` becomes."""
+    stage.supervise = lambda call: 70
+    stage.work = lambda call, stop: 5
+    codes = [stage.run("run", *words).exit_code for words in ((), ("--supervisor",), ("--no-supervisor",))]
+    assert codes == [70, 70, 5]
 
 
 def test_second_interrupt_ends_run_at_once(stage: Stage) -> None:
@@ -217,7 +236,7 @@ def test_second_interrupt_ends_run_at_once(stage: Stage) -> None:
         return 0
 
     stage.work = work
-    assert stage.run("run").exit_code == 130
+    assert stage.run("run", "--no-supervisor").exit_code == 130
 
 
 # ------------------------------------------------------------------------------ the real world
@@ -226,6 +245,14 @@ def test_second_interrupt_ends_run_at_once(stage: Stage) -> None:
 def test_commands_do_not_load_what_they_do_not_need() -> None:
     """``--version`` and ``config validate`` start without any driver and without rich."""
     program = "import sys, hasync.cli.app; print(sorted({'kazoo', 'redis', 'pymysql', 'rich'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
+
+
+def test_supervisor_loads_none_of_the_big_libraries() -> None:
+    """It stays small, and so it is still there when memory runs out for the worker."""
+    big = {"kazoo.client", "redis", "pymysql", "pydantic", "structlog", "orjson", "rich", "typer", "yaml", "asyncio"}
+    program = f"import sys, hasync.supervisor.__main__; print(sorted({big!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
 
