@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from hasync.binlog import gtids
 from hasync.binlog.frames import Event, EventType, heartbeat_v2
-from hasync.errors import PositionLost
-from hasync.model.position import Position
+from hasync.errors import PositionLost, SourceRefused
+from hasync.model.position import Flavor, Position
 
 HEAD = 4
 """Offset of the first event in a file."""
@@ -122,11 +122,23 @@ class Place:
         if pos == self._seek.from_pos:
             self.settled = True
 
-    def pass_event(self, event: Event) -> None:
-        """Stand behind an event, be it a boundary or not. Raises PositionLost when it lies behind us."""
+    def pass_event(self, event: Event, *, inside: bool) -> None:
+        """Stand behind an event, be it a boundary or not; ``inside``: of a transaction, where none may be missing.
+
+        Raises PositionLost when it lies behind us, SourceRefused when something is missing in front of it.
+        """
         if event.placed and event.stop - self.end >= _LONGEST_LEAP:
             raise self.reset(f"an event ends at {event.stop & 0xFFFFFFFF}")
+        if inside and event.placed and event.start != self.end and not self._left_out(event):
+            raise SourceRefused(
+                f"{event.name} at {self.file}:{event.start} does not follow the event that ended at {self.end}",
+                hint="events are missing in the dump: look at the server, and at proxies in front of it",
+            )
         self.end = event.stop
+
+    def _left_out(self, event: Event) -> bool:
+        """Whether the server left out a statement's text, as MariaDB does (ANNOTATE_ROWS) in front of a table map."""
+        return self._start.flavor is Flavor.MARIADB and event.type == EventType.TABLE_MAP and event.start > self.end
 
     def hear(self, event: Event) -> None:
         """Take a heartbeat, as :meth:`beat`."""

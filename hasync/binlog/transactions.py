@@ -182,7 +182,7 @@ class Transactions:
             return
         event = Event(packet, self._place.end, checksum=self._checksum and kind != EventType.FORMAT_DESCRIPTION)
         if kind not in HEARTBEATS:
-            self._place.pass_event(event)
+            self._place.pass_event(event, inside=self._state != _OUTSIDE)
         self._handle(event)
 
     def _handle(self, event: Event) -> None:

@@ -56,6 +56,7 @@ cdef class Lane:
     cdef int event(self) except -1
     cdef int transaction(self, Py_ssize_t room_rows, unsigned long long room_bytes) except -1
     cdef int gtid(self) except -1
+    cdef bint left_out(self, unsigned long long hole) except -1
     cdef int query_is(self, bytes text) except -1
     cdef int table_map(self) except -1
     cdef int row_images(self) except -1

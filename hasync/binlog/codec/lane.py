@@ -44,6 +44,7 @@ _ANNOTATE = cython.declare(cython.int, 160)
 _MARIADB_GTID = cython.declare(cython.int, 162)
 
 _LOW = cython.declare(cython.ulonglong, 0xFFFFFFFF)
+_LONGEST = cython.declare(cython.ulonglong, 1 << 31)
 _HEADER = cython.declare(cython.Py_ssize_t, 19)
 _ARTIFICIAL = cython.declare(cython.int, 0x20)
 _STANDALONE_OR_XA = cython.declare(cython.int, 1 | 64 | 128)
@@ -247,6 +248,7 @@ class Lane:
         size: cython.Py_ssize_t
         first: cython.Py_ssize_t
         low: cython.ulonglong
+        hole: cython.ulonglong
         if at + 4 > self.limit:
             self.starved = True
             return _OTHERWISE
@@ -265,7 +267,8 @@ class Lane:
         low = self.little(first + 13, 4)
         if self.size != cython.cast(cython.ulonglong, size - 1) or data[first + 17] & _ARTIFICIAL:
             return _OTHERWISE
-        if low == 0 or (self.pos + self.size) & _LOW != low:
+        hole = (low - self.pos - self.size) & _LOW
+        if low == 0 or (hole and not self.left_out(hole)):
             return _OTHERWISE
         self.body = first + _HEADER
         self.end = at + 4 + size
@@ -273,10 +276,14 @@ class Lane:
             self.end -= 4
             if crc32(data, first, self.end) != self.little(self.end, 4):
                 return _OTHERWISE
-        self.pos += self.size
+        self.pos += hole + self.size
         self.open_bytes += self.size
         self.at = at + 4 + size
         return _DONE
+
+    def left_out(self, hole: cython.ulonglong) -> cython.bint:
+        """Whether the server left out the statement's text, as MariaDB does (ANNOTATE_ROWS) in front of a table map."""
+        return self.mariadb and self.kind == _TABLE_MAP and hole < _LONGEST
 
     def little(self, at: cython.Py_ssize_t, size_bytes: cython.int) -> cython.ulonglong:
         """Read a little-endian number."""
