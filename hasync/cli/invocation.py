@@ -160,3 +160,15 @@ def existing(cluster: Cluster, stream: str) -> StreamCoordination:
             hint=f"{nearest(stream, names) or 'there is none at all'}; 'hasync config apply' makes one",
         )
     return cluster.stream(stream)
+
+
+def meant(call: Invocation, cluster: Cluster, asked: str | None, *, every: bool) -> list[StreamCoordination]:
+    """Return the ports of the stream that is meant, or of all. Raises HasyncError, typer.BadParameter."""
+    if not every:
+        return [existing(cluster, call.stream(asked))]
+    if asked:
+        raise typer.BadParameter("--all and --stream exclude each other", param_hint="--all")
+    names = cluster.catalog.names()
+    if not names:
+        raise HasyncError("there is no stream in ZooKeeper", hint="'hasync config apply' makes one")
+    return [cluster.stream(name) for name in names]

@@ -46,6 +46,7 @@ OutputOption = Annotated[
     Format,
     typer.Option("--output", "-o", envvar=OUTPUT_VARIABLE, metavar="table|json|yaml", help="How data is written."),
 ]
+AllOption = Annotated[bool, typer.Option("--all", help="All streams that there are.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 WithinOption = Annotated[
     float, typer.Option("--within", parser=seconds, metavar="DURATION", help="How long --wait waits at most.")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from hasync.cli.invocation import Cluster, existing, invocation
+from hasync.cli.invocation import Cluster, invocation, meant
 from hasync.cli.messages import say
-from hasync.cli.options import StreamOption, WithinOption
+from hasync.cli.options import AllOption, StreamOption, WithinOption
 from hasync.cli.summary import Facts
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
@@ -22,25 +22,27 @@ def resume(
     ctx: typer.Context,
     *,
     stream: StreamOption = None,
+    every: AllOption = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return when an instance leads.")] = False,
     within_s: WithinOption = 60.0,
 ) -> None:
-    """Let a paused or halted stream go on.
+    """Let a paused or halted stream, or all, go on.
 
     Withdraws the pause and clears the halt, and says which of them there was. After a
     halt, remove its cause first, or the stream halts again; --wait then ends at once
     with the new halt and exit code 1.
     """
     call = invocation(ctx)
-    name = call.stream(stream)
     with call.connect() as cluster:
-        ports = existing(cluster, name)
-        for line in _released(cluster, ports):
-            say(f"{name}: {line}")
-        if wait:
+        streams = meant(call, cluster, stream, every=every)
+        for ports in streams:
+            for line in _released(cluster, ports):
+                say(f"{ports.stream}: {line}")
+        for ports in streams if wait else ():
             leading = Leading(ports)
-            wait_for(leading.settled, else_say=f"{name}: no instance leads", within_s=within_s, clock=call.clock)
-            say(f"{name}: {leading.words}")
+            nobody = f"{ports.stream}: no instance leads"
+            wait_for(leading.settled, else_say=nobody, within_s=within_s, clock=call.clock)
+            say(f"{ports.stream}: {leading.words}")
 
 
 class Leading:
@@ -85,7 +87,8 @@ def _released(cluster: Cluster, ports: StreamCoordination) -> list[str]:
 def _withdrawn(intent: Intent | None) -> str:
     if intent is None:
         return "a pause that this release cannot read is withdrawn"
-    return f"pause by {intent.by} is withdrawn" + (f" (its reason: {intent.reason})" if intent.reason else "")
+    what = "pause" if intent.pauses else f"{intent.kind.value} to {intent.to}"
+    return f"{what} by {intent.by} is withdrawn" + (f" (its reason: {intent.reason})" if intent.reason else "")
 
 
 def _cleared(halt: Halt | None, *, effective: bool) -> str:

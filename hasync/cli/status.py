@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from hasync.cli.instances import document, instances, spread
 from hasync.cli.invocation import Cluster, Invocation, existing, invocation
 from hasync.cli.leaderstatus import ask_leader
 from hasync.cli.messages import say
@@ -28,7 +29,7 @@ WATCH_EVERY_S: Final = 2.0
 QUIET_S: Final = 10.0
 """An acknowledgement older than this means an idle stream, when its leader trails nothing."""
 
-STYLES: Final = {"ok": "green", "disabled": "yellow", "degraded": "bold red"}
+STYLES: Final = {"ok": "green", "disabled": "yellow", "paused": "yellow", "degraded": "bold red"}
 
 
 @app.command()
@@ -43,7 +44,7 @@ def status(
         bool, typer.Option("--watch", "-w", help="Show it every 2 s until Ctrl-C; JSON as a line each.")
     ] = False,
 ) -> None:
-    """Show leaders, positions, lag and trouble.
+    """Show leaders, positions, lag and trouble; of several streams also how they are spread.
 
     Exits with 3 when a stream is degraded: no leader (paused, too), halted, its config
     refused, its leader degraded or not reachable at its admin port; with 1 when
@@ -78,8 +79,15 @@ def _summary(read: Facts) -> Summary:
 def _show(call: Invocation, summaries: Sequence[Summary], output: Format, *, repeated: bool = False) -> None:
     if not summaries:
         say(f"no stream below {call.settings.zookeeper.root}; 'hasync config apply' makes one")
-    tables = [picture for summary in summaries for picture in pictures(summary, call.clock.wall())]
-    emit({"streams": [summary.to_json() for summary in summaries]}, output, *tables, repeated=repeated)
+    members = instances(summaries)
+    told = {"streams": [summary.to_json() for summary in summaries], "instances": [document(each) for each in members]}
+    emit(told, output, *_tables(summaries, call.clock.wall()), repeated=repeated)
+
+
+def _tables(summaries: Sequence[Summary], now_s: float) -> list[RenderableType]:
+    """Return each stream's picture, and behind several streams how they are spread over the instances."""
+    shown = [picture for summary in summaries for picture in pictures(summary, now_s)]
+    return [*shown, spread(instances(summaries))] if len(summaries) > 1 else shown
 
 
 def _watch(call: Invocation, cluster: Cluster, asked: Sequence[str], output: Format) -> None:
@@ -101,7 +109,7 @@ def _frame(call: Invocation, cluster: Cluster, asked: Sequence[str]) -> Renderab
         summaries = summarise(cluster, asked)
     except CoordinationUnavailable as error:
         return Text(f"{moment(now)}  ZooKeeper does not answer: {error.message}", style=STYLES["degraded"])
-    return Group(Text(moment(now), style="dim"), *(part for summary in summaries for part in pictures(summary, now)))
+    return Group(Text(moment(now), style="dim"), *_tables(summaries, now))
 
 
 def pictures(summary: Summary, now_s: float) -> list[RenderableType]:
@@ -126,7 +134,8 @@ def _head(summary: Summary, now_s: float) -> RenderableType:
         ("config", _config(summary)),
     ]
     if read.intent is not None:
-        rows.append(("intent", f"{read.intent.kind.value} by {read.intent.by} since {moment(read.intent.at)}"))
+        what = f"{read.intent.kind.value} to {read.intent.to}" if read.intent.to else read.intent.kind.value
+        rows.append(("intent", f"{what} by {read.intent.by} since {moment(read.intent.at)}"))
     return facts(*rows)
 
 

@@ -136,10 +136,13 @@ class Summary:
 
     def _why_no_leader(self) -> str:
         intent = self.facts.intent
-        if intent is not None:
+        if self.paused and intent is not None:
             return f"no leader: paused by {intent.by}" + (f" ({intent.reason})" if intent.reason else "")
         if self.facts.contenders:
             return f"no leader yet: {', '.join(self.facts.contenders)} in the election"
+        roles = self.facts.roles()
+        if roles and set(roles.values()) == {"barred"}:
+            return "no leader: the config pins the stream to instances that are not there"
         return "no leader, and no instance contends"
 
     def _leader_problems(self, told: LeaderStatus, *, known: bool) -> Iterator[str]:
@@ -155,7 +158,8 @@ class Summary:
         if self._switched_off:
             yield "the config says enabled: false"
         if facts.leader is not None and facts.intent is not None:
-            yield f"a pause by {facts.intent.by} is asked for; the leader is handing over"
+            what = "a pause" if facts.intent.pauses else f"a {facts.intent.kind.value} to {facts.intent.to}"
+            yield f"{what} is asked for by {facts.intent.by}; the leader is handing over"
         revision = facts.revision.revision if facts.revision else 0
         if self.told is not None and self.told.reached and not self.problems and self.told.config_revision < revision:
             yield f"the leader runs config revision {self.told.config_revision}, {revision} is applied"
@@ -176,13 +180,20 @@ class Summary:
         return told is not None and not told.troubles and told.lag_s is not None and told.lag_s <= LITTLE_S
 
     @property
+    def paused(self) -> bool:
+        """Whether an operator wants nobody to lead."""
+        return self.facts.intent is not None and self.facts.intent.pauses
+
+    @property
     def _switched_off(self) -> bool:
         config, _ = self.facts.config()
         return config is not None and not config.enabled
 
     @property
     def state(self) -> str:
-        """One word: ``ok``, ``degraded`` or ``disabled``."""
+        """One word: ``ok``, ``paused``, ``degraded`` or ``disabled``."""
+        if self.paused and self.facts.leader is None and len(self.problems) == 1:
+            return "paused"
         if self.problems:
             return "degraded"
         return "disabled" if self._switched_off else "ok"
@@ -237,6 +248,7 @@ def _member(member: Member, stream: str) -> dict[str, Any]:
     return {
         "id": member.id,
         "role": status.role,
+        "eligibility": status.eligibility.value,
         "epoch": status.epoch,
         "detail": status.detail,
         "address": member.address or None,

@@ -18,6 +18,7 @@ MODULES: Final = {
     "run": "hasync.cli.run",
     "status": "hasync.cli.status",
     "history": "hasync.cli.history",
+    "switchover": "hasync.cli.switchover",
     "pause": "hasync.cli.pause",
     "resume": "hasync.cli.resume",
     "position": "hasync.cli.position",

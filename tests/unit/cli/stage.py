@@ -162,9 +162,9 @@ class Stage:
 
         self.operator.stream = stream  # type: ignore[method-assign]
 
-    def show(self, name: str, role: str, epoch: int = 0, detail: str = "") -> None:
-        """Have an instance show itself among the members."""
-        status = StreamStatus(role=role, epoch=epoch, detail=detail)
+    def show(self, name: str, role: str, epoch: int = 0, detail: str = "", **more: Any) -> None:
+        """Have an instance show itself among the members; ``more``: of its status."""
+        status = StreamStatus(role=role, epoch=epoch, detail=detail, **more)
         member = Member(id=name, instance=f"token-{name}", address=f"{name}:9187", streams={STREAM: status})
         self.instances[name].members.update(member)
 

@@ -1,0 +1,126 @@
+"""``hasync switchover``: another instance leads, in order."""
+
+from typing import Annotated, Any
+
+import typer
+
+from hasync.cli.invocation import Cluster, Invocation, existing, invocation
+from hasync.cli.messages import say, warn
+from hasync.cli.options import Format, OutputOption, WithinOption
+from hasync.cli.output import emit, facts
+from hasync.cli.succession import Plan, planned
+from hasync.cli.summary import Facts
+from hasync.cli.waiting import wait_for
+from hasync.coordination import StreamCoordination
+from hasync.errors import HasyncError
+from hasync.model.cluster import Intent, IntentKind, Leader
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def switchover(
+    ctx: typer.Context,
+    *,
+    stream: Annotated[
+        str | None,
+        typer.Argument(metavar="[STREAM]", help="The stream; not needed where HASYNC_STREAMS names exactly one."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="MEMBER", help="Who is to lead; else the next standby that can.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks at the history.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and ask for nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when the other instance leads.")] = False,
+    within_s: WithinOption = 60.0,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Have another instance lead a stream.
+
+    The leader goes on until its successor stands next in the election; then it applies
+    what it has read, acknowledges and steps down, within a fraction of a second. Refused
+    while nobody leads, and when the successor is not there or could not lead. If it does
+    not come forward, nothing has been interrupted. Asking again for the same is no error.
+    Who asked, when and why is in 'hasync history'.
+    """
+    call = invocation(ctx)
+    name = call.stream(stream)
+    with call.connect() as cluster:
+        ports = existing(cluster, name)
+        plan = planned(Facts.read(ports, cluster.members.list()), to)
+        for warning in plan.warnings:
+            warn(f"{name}: {warning}")
+        leader = None if dry_run else _carry_out(call, cluster, plan, reason, within_s if wait else None)
+    document = plan.to_json(asked=not dry_run and not plan.done, leader=leader)
+    emit(document, output, facts(*((key, _text(value)) for key, value in document.items())))
+
+
+def _text(value: Any) -> str:
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _carry_out(call: Invocation, cluster: Cluster, plan: Plan, reason: str, within_s: float | None) -> Leader | None:
+    """Ask, and wait if told to; return who leads then, None when that was not waited for."""
+    if plan.done:
+        say(f"{plan.stream}: {plan.target} leads already, epoch {plan.leader.epoch}")
+        return plan.leader
+    ports = cluster.stream(plan.stream)
+    intent = plan.standing or Intent(
+        kind=IntentKind.SWITCHOVER,
+        by=call.operator,
+        at=call.clock.wall(),
+        reason=reason,
+        to=plan.target,
+        epoch=plan.leader.epoch,
+    )
+    if plan.standing is None:
+        _ask(ports, intent, plan)
+    say(f"{plan.stream}: {intent.by} asked {plan.leader.member} to hand over to {plan.target}")
+    if within_s is None:
+        return None
+    succession = Succession(ports, intent, plan.leader)
+    wait_for(succession.over, else_say=f"{plan.stream}: nobody has taken over", within_s=within_s, clock=call.clock)
+    say(f"{plan.stream}: {succession.words}")
+    return succession.now
+
+
+def _ask(ports: StreamCoordination, intent: Intent, plan: Plan) -> None:
+    """Make the wish; one that is out of date gives way. Raises HasyncError when another was made meanwhile."""
+    if plan.outdated is not None:
+        ports.intents.settle(plan.outdated)
+    if not ports.intents.ask(intent):
+        raise HasyncError(f"{plan.stream}: something else was asked for meanwhile", hint="'hasync status' says what")
+
+
+class Succession:
+    """Waits for the successor. ``now``: who leads, once it is over."""
+
+    def __init__(self, ports: StreamCoordination, intent: Intent, before: Leader) -> None:
+        self._ports = ports
+        self._intent = intent
+        self._before = before
+        self.now: Leader | None = None
+
+    def over(self) -> bool:
+        """Look once. Raises HasyncError when it was given up, or somebody else leads."""
+        standing = self._ports.intents.get() == self._intent  # first: it goes after the old leader has gone
+        leader = self._ports.terms.leader()
+        if leader is None:
+            return False
+        if leader.member == self._before.member and leader.epoch >= self._before.epoch:
+            if standing:
+                return False
+            late = f"{self._intent.to} did not come forward in time"
+            raise HasyncError(
+                f"{self._ports.stream}: given up, {leader.member} goes on: {late}",
+                hint=f"nothing was interrupted; see why in the log of {self._intent.to}, then try again",
+            )
+        self.now = leader
+        if leader.member != self._intent.to:
+            raise HasyncError(f"{self._ports.stream}: {self.words}, not {self._intent.to}")
+        return True
+
+    @property
+    def words(self) -> str:
+        """Who leads."""
+        return f"{self.now.member} leads, epoch {self.now.epoch}" if self.now else "nobody leads"
