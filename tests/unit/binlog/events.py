@@ -1,8 +1,8 @@
 """Binlog packets made by hand, as a server would send them."""
 
 import zlib
-from collections.abc import Generator, Mapping, Sequence
-from struct import pack
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from struct import pack, unpack_from
 
 from hasync.binlog.archive import Archive
 from hasync.binlog.frames import ARTIFICIAL, EventType
@@ -132,11 +132,11 @@ class Wire:
         head = number.to_bytes(6, "little") + pack("<H", int(last)) + pack("<H", 2) + bytes((width,))
         return self.event(kind, head + bitmaps + images)
 
-    def transaction(self, number: int, *ids: int, table: bytes | None = None) -> list[bytes]:
+    def transaction(self, number: int, *ids: int, table: bytes | None = None, micros: int = 0) -> list[bytes]:
         """Return a transaction that inserts rows into ``d.t``, in one event."""
         images = b"".join(image(one) for one in ids)
         return [
-            self.gtid(number),
+            self.gtid(number, micros=micros),
             self.query("BEGIN"),
             self.table_map(7, table or TABLE),
             self.rows(7, EventType.WRITE_ROWS, 2, images),
@@ -211,6 +211,25 @@ def feed(subject: Transactions, *packets: bytes) -> list[Segment]:
     if subject.ready:
         found.append(subject.take())
     return found
+
+
+def feed_closed(subject: Transactions, *packets: bytes) -> list[Segment]:
+    """Feed packets, some of which were left out or put together anew, as one server would have written them."""
+    return feed(subject, *closed(packets))
+
+
+def closed(packets: Iterable[bytes]) -> Iterator[bytes]:
+    """Let each event begin where the one before ended."""
+    stop = 0
+    for packet in packets:
+        size, low = unpack_from("<II", packet, 10)
+        if not low:
+            yield packet
+            continue
+        stop = (stop or low - size) + size
+        event = packet[:14] + pack("<I", stop) + packet[18:]
+        checked = zlib.crc32(packet[1:-4]) == int.from_bytes(packet[-4:], "little")
+        yield event[:-4] + pack("<I", zlib.crc32(event[1:-4])) if checked else event
 
 
 def ids(segments: Sequence[Segment]) -> list[int]:

@@ -12,7 +12,7 @@ from hasync.binlog.gtids import packed, varlen
 from hasync.errors import HasyncError, SourceRefused
 from hasync.model.gtid import MysqlGtidSet
 from hasync.model.position import Flavor, Position
-from tests.unit.binlog.events import UUID, Wire, feed, ids, machine
+from tests.unit.binlog.events import UUID, Wire, feed, feed_closed, ids, machine
 from tests.unit.binlog.shapes import tagged
 
 
@@ -21,10 +21,10 @@ def test_tagged_transaction_is_read() -> None:
     wire = Wire()
     packets = [tagged(wire, 5, "blue", micros=1_700_000_000_123_456), *wire.transaction(0, 1)[1:]]
     packets += [wire.gtid(7), *wire.transaction(0, 2)[1:], tagged(wire, 6, "blue"), *wire.transaction(0, 3)[1:]]
-    segments = feed(machine(), *packets)
+    segments = feed_closed(machine(), *packets)
     assert ids(segments) == [1, 2, 3]
     assert segments[-1].position.gtid_set == f"{UUID}:7:blue:5-6"
-    assert feed(machine(), *packets[:5])[0].timestamp == 1_700_000_000.123456
+    assert feed_closed(machine(), *packets[:5])[0].timestamp == 1_700_000_000.123456
 
 
 def test_event_as_mysql_writes_it() -> None:
@@ -33,7 +33,7 @@ def test_event_as_mysql_writes_it() -> None:
         "0270000000020022446688aaccee21026502a902ed0231037503b903fd0304610906027a08040a0c0c7f70f2e506c160061089041283120b"
     )
     wire = Wire()
-    [segment] = feed(machine(), wire.event(EventType.GTID_TAGGED, body), *wire.transaction(0, 1)[1:])
+    [segment] = feed_closed(machine(), wire.event(EventType.GTID_TAGGED, body), *wire.transaction(0, 1)[1:])
     assert segment.position.gtid_set == "00112233-4455-6677-8899-aabbccddeeff:z:300"
     assert 1_795_000_000 < segment.timestamp < 1_796_000_000
 
@@ -44,10 +44,10 @@ def test_tagged_transaction_that_comes_again_is_lost() -> None:
         flavor=Flavor.MYSQL, server_uuid="s", file="bin.000001", pos=4, gtid_set=f"{UUID}:1-9:blue:1-9:red:1"
     )
     wire = Wire()
-    assert ids(feed(machine(start=start), tagged(wire, 2, "red"), *wire.transaction(0, 1)[1:])) == [1]
+    assert ids(feed_closed(machine(start=start), tagged(wire, 2, "red"), *wire.transaction(0, 1)[1:])) == [1]
     again = Wire()
     with pytest.raises(HasyncError, match="comes again"):
-        feed(machine(start=start), tagged(again, 9, "blue"))
+        feed_closed(machine(start=start), tagged(again, 9, "blue"))
 
 
 @given(st.binary(max_size=80))

@@ -10,7 +10,7 @@ from hasync.binlog import xa
 from hasync.binlog.frames import EventType
 from hasync.errors import PositionLost, SourceRefused
 from hasync.model.position import Flavor, Position
-from tests.unit.binlog.events import TABLE, UUID, Shelf, Wire, feed, ids, image, machine
+from tests.unit.binlog.events import TABLE, UUID, Shelf, Wire, feed, feed_closed, ids, image, machine
 from tests.unit.binlog.shapes import end_of, mariadb_xa, payload, xa_prepare, xid_text
 
 X = xid_text(b"x")
@@ -159,9 +159,9 @@ def test_savepoints_of_a_branch() -> None:
     gone = [wire.rows(7, EventType.WRITE_ROWS, 2, image(2), last=False), wire.query("ROLLBACK TO `a`")]
     packets = [*rows, *row, *gone, wire.query(f"XA END {X}"), xa_prepare(wire, b"x")]
     commit = decision(wire, 2, "COMMIT")
-    assert ids(feed(machine(archive=shelf(*packets)), *packets, *commit)) == [1]
+    assert ids(feed_closed(machine(archive=shelf(*packets)), *packets, *commit)) == [1]
     with pytest.raises(SourceRefused, match="takes back"):
-        feed(machine(archive=shelf(*packets), max_rows=1), *packets, *commit)
+        feed_closed(machine(archive=shelf(*packets), max_rows=1), *packets, *commit)
 
 
 def test_compressed_branch_is_found_and_read() -> None:
