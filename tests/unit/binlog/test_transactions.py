@@ -329,10 +329,10 @@ def test_start_by_time_begins_with_the_first_that_is_not_older() -> None:
     packets = []
     for number in (1, 2, 3):
         packets += wire.transaction(number, number, micros=number * 1_000_000)
-    segments = feed_closed(machine(seek=Seek(exact=False, since=1.5)), *packets)
+    segments = feed(machine(seek=Seek(exact=False, since=1.5)), *packets)
     assert ids(segments) == [2, 3]
     subject = machine(seek=Seek(exact=False, since=99.0))
-    feed_closed(subject, *packets, wire.heartbeat("bin.000001", wire.pos))
+    feed(subject, *packets, wire.heartbeat("bin.000001", wire.pos))
     assert (subject.settled, subject.position.pos) == (True, wire.pos)
 
 
@@ -536,4 +536,5 @@ def test_event_that_is_missing_inside_a_transaction_is_noticed() -> None:
     packets = wire.transaction(1, 1, 2)
     with pytest.raises(SourceRefused, match=r"does not follow the event that ended at"):
         feed(machine(), *packets[:3], *packets[4:])
-    assert ids(feed(machine(), *wire.transaction(2, 3)[:0], *wire.transaction(3, 4))) == [4]
+    wire.transaction(2, 3)
+    assert ids(feed(machine(), *wire.transaction(3, 4))) == [4]
