@@ -23,6 +23,7 @@ from typing import Protocol
 
 from hasync.errors import CoordinationRefused, Fatal, TermEnded
 from hasync.model.cluster import ConfigRevision, Halt, Intent, Leader, Leadership, TermRecord
+from hasync.model.drill import Answer, Order
 from hasync.model.member import Member
 from hasync.model.state import Acknowledged
 
@@ -259,6 +260,22 @@ class Intents(Protocol):
         """Withdraw the wish; False when there was none."""
 
 
+class Drills(Protocol):
+    """The drill of one stream, one at a time: an order to one instance, and its answer."""
+
+    def get(self, wake: threading.Event | None = None) -> Order | None:
+        """Read the order, with its answer if it has one."""
+
+    def ask(self, order: Order) -> bool:
+        """Ask for it; it is gone with this session. False when another drill stands, which stays."""
+
+    def answer(self, order: Order, answer: Answer) -> bool:
+        """Write what became of it; False when this very order is gone, so that nobody waits for it."""
+
+    def withdraw(self, order: Order) -> None:
+        """Remove this very order, if it is there."""
+
+
 class StreamCatalog(Protocol):
     """Which streams exist."""
 
@@ -287,6 +304,7 @@ def ended_generation(session: Session, leadership: Leadership) -> bool:
 __all__ = [
     "ClusterObserver",
     "ConfigStore",
+    "Drills",
     "Election",
     "Halts",
     "Intents",

@@ -93,6 +93,8 @@ class Event(StrEnum):
     GAVE_UP = "gave_up", "failed for too long, another instance may try"
     HALTED = "halted", "the stream stands still until somebody acts"
 
+    DRILL = "drill", "a failover drill, asked for by an operator"
+
     HTTP_LISTENING = "http_listening", "probes, metrics and status are served"
     HTTP_FAILED = "http_failed", "a request to the admin port failed"
     DRIVER = "driver", "a library reports"

@@ -5,7 +5,7 @@ fake in ``tests/fakes``; both pass the same contract tests.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hasync.model.change import Interest, Segment
@@ -92,6 +92,26 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Drop the connection; may be called twice."""
+
+
+class Gate(Protocol):
+    """A way to a server that a drill can shut for a while. Safe from any thread.
+
+    A partition without rights to the network: the instance's own adapters keep out.
+    """
+
+    @property
+    def shut(self) -> bool:
+        """Whether nothing gets through now."""
+
+    def passes(self, within_s: float, stop: threading.Event | None = None) -> bool:
+        """Wait until it is open, at most ``within_s`` and until ``stop`` is set; whether it is open."""
+
+    def on_shut(self, end: Callable[[], None]) -> None:
+        """Call ``end`` whenever it is shut from now on. It must not block."""
+
+    def forget(self, end: Callable[[], None]) -> None:
+        """Undo :meth:`on_shut`; unknown ones are ignored."""
 
 
 class TermGuard(Protocol):

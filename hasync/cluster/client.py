@@ -7,7 +7,9 @@ Three of kazoo's habits cannot be guarded from outside (``docs/decisions/0001-zo
 * it tells nobody the session timeout that the server granted (K12).
 """
 
+import contextlib
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandl
 from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.states import KeeperState
 
-from hasync.ports import Clock
+from hasync.ports import Clock, Gate
 
 CONNECTION_RETRY: Final = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
 """For ever, at most a second apart: kazoo's default grows to an hour (K9), a finite one ends the client (K10)."""
@@ -36,15 +38,34 @@ def quiet_logger() -> logging.Logger:
 class PromptHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no types
     """Gives up on a server that does not accept a connection long before the session is over (K11)."""
 
-    def __init__(self, patience_s: float) -> None:
-        """Wait ``patience_s`` for each server."""
+    def __init__(self, patience_s: float, gate: Gate | None = None) -> None:
+        """Wait ``patience_s`` for each server. ``gate``: what a drill shuts to cut this client off."""
         super().__init__()
         self._patience_s = patience_s
+        self._gate = gate
+        self._socket: Any = None
+        if gate is not None:
+            gate.on_shut(self._cut)
 
     def create_connection(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
         """Connect within the patience. Called from: kazoo's connection thread."""
         limit = self._patience_s if timeout is None else min(timeout, self._patience_s)
-        return super().create_connection(*args, timeout=limit, **options)
+        if self._gate is not None and not self._gate.passes(limit):
+            raise TimeoutError("cut off by a drill")
+        self._socket = super().create_connection(*args, timeout=limit, **options)
+        return self._socket
+
+    def stop(self) -> None:
+        """End the handler's threads."""
+        if self._gate is not None:
+            self._gate.forget(self._cut)
+        super().stop()
+
+    def _cut(self) -> None:
+        """Break the connection. Called from: the drills' thread."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class PromptConnection(ConnectionHandler):  # type: ignore[misc]  # kazoo has no types
@@ -97,12 +118,13 @@ class PromptClient(KazooClient):  # type: ignore[misc]  # kazoo has no types
         clock: Clock,
         on_session: Callable[[float, float], None],
         on_failure: Callable[[Exception], None],
+        gate: Gate | None = None,
         **options: Any,
     ) -> None:
         """Take kazoo's options and the hooks of :class:`PromptConnection`."""
         sasl = options.pop("sasl_options", None)
         super().__init__(
-            handler=PromptHandler(patience_s),
+            handler=PromptHandler(patience_s, gate),
             connection_retry=CONNECTION_RETRY,
             logger=quiet_logger(),
             **options,

@@ -17,6 +17,7 @@ MAX_BYTES: Final = {
     "member": 100_000,
     "intent": 16_384,
     "halt": 500_000,
+    "drill": 16_384,
 }
 """The most each kind of znode may hold.
 

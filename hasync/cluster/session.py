@@ -16,7 +16,7 @@ from hasync.cluster.failures import inspected, mapped, outcome
 from hasync.coordination import ClusterObserver, Session, SessionEvent, SilentObserver
 from hasync.errors import CoordinationRefused, CoordinationUnavailable
 from hasync.model.cluster import SessionCredential
-from hasync.ports import Clock
+from hasync.ports import Clock, Gate
 
 MARGIN: Final = 0.1
 """Part of the session timeout by which the own deadline comes before the server's."""
@@ -47,16 +47,18 @@ class ZooKeeperSession:
         grants: Sequence[Grant] = (),
         observer: ClusterObserver | None = None,
         resume: SessionCredential | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Prepare a session; nothing is connected before :meth:`start`.
 
         ``session_timeout_s`` is what to ask for; the server may grant less or more.
-        ``resume``: re-attach to this session instead of opening one.
+        ``resume``: re-attach to this session instead of opening one. ``gate``: shut by a drill.
         Raises ConfigInvalid for an identity that cannot work.
         """
         self.hosts = tuple(hosts)
         self._clock = clock
         self._asked_s = session_timeout_s
+        self._gate = gate
         self._options = connection_options(auth, tls) | {"default_acl": default_acl(auth, tls, grants)}
         self._observer: ClusterObserver = observer or SilentObserver()
         self._lock = threading.Lock()
@@ -82,6 +84,7 @@ class ZooKeeperSession:
             client_id=(resume.session_id, resume.password) if resume else None,
             patience_s=max(0.2, self._asked_s / 5),
             clock=self._clock,
+            gate=self._gate,
             on_session=lambda started, granted_s: self._session_granted(client, started, granted_s),
             on_failure=self._connect_failed,
             **self._options,

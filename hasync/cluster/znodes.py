@@ -23,6 +23,7 @@ TREE: Final = {
     "term": "/streams/{stream}/terms/{epoch}",
     "intent": "/streams/{stream}/intent",
     "halt": "/streams/{stream}/halt",
+    "drill": "/streams/{stream}/drill",
 }
 """Name of each kind of znode and its path below the root."""
 
@@ -91,6 +92,7 @@ class StreamZnodes:
         self.terms = self._path("terms")
         self.intent = self._path("intent")
         self.halt = self._path("halt")
+        self.drill = self._path("drill")
 
     def _path(self, kind: str, **names: str) -> str:
         return self.znodes.path(kind, stream=self.name, **names)

@@ -164,6 +164,14 @@ class Supervisor(_Part):
     """So many crashes in a row end ``hasync run`` with exit code 70; 0: it never gives up."""
 
 
+class Drills(_Part):
+    """Failover drills (docs/drills.md): faults that instances inflict on themselves when an operator asks."""
+
+    enabled: bool = False
+    """``true``: this instance carries out what ``hasync drill`` asks of it, up to killing its own worker;
+    else it refuses. Whoever can write to ZooKeeper can then ask."""
+
+
 class Settings(BaseSettings):
     """Settings of one instance; immutable. Made by :func:`load`, or directly in a test.
 
@@ -195,6 +203,7 @@ class Settings(BaseSettings):
     retry: Retry = Retry()
     supervisor: Supervisor = Supervisor()
     rebalance: Rebalance = Rebalance()
+    drills: Drills = Drills()
     acknowledge_every_s: float = Field(default=0.2, gt=0, le=10)
     """How often the position goes to ZooKeeper. Costs no safety: Redis holds the exact one."""
     heartbeat_s: float = Field(default=1.0, gt=0, le=30)

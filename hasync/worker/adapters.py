@@ -11,18 +11,20 @@ from hasync.binlog.connection import Login
 from hasync.binlog.connection import Tls as SourceTls
 from hasync.binlog.source import BinlogSource
 from hasync.cluster.access import Auth, Tls
+from hasync.cluster.closing import SessionCloser
 from hasync.cluster.session import ZooKeeperSession
 from hasync.coordination import ClusterObserver
 from hasync.errors import ConfigInvalid
 from hasync.model.config import SourceConfig, StreamConfig
 from hasync.model.secret import Secrets
 from hasync.model.state import SinkState
-from hasync.ports import ChangeSource, Clock, Sink
+from hasync.ports import ChangeSource, Clock, Gate, Sink
 from hasync.retry import Retrier, RetryObserver
-from hasync.settings import Settings, ZookeeperTls
+from hasync.settings import Settings, Zookeeper, ZookeeperTls
 from hasync.sinks.endpoint import RedisEndpoint, Verify
 from hasync.sinks.redis import RedisSink, ignore_fencing
 from hasync.term.watcher import Compiled
+from hasync.worker.gates import GatedSink, GatedSource, Gates
 
 SOURCE_TLS_MODES: dict[str, Literal["verified", "authority", "required"]] = {
     "full": "verified",
@@ -40,7 +42,11 @@ def secrets_from(environ: Mapping[str, str]) -> Secrets:
 
 
 def build_session(
-    settings: Settings, secrets: Secrets, clock: Clock, observer: ClusterObserver | None = None
+    settings: Settings,
+    secrets: Secrets,
+    clock: Clock,
+    observer: ClusterObserver | None = None,
+    gate: Gate | None = None,
 ) -> ZooKeeperSession:
     """Return the session, not yet started. Raises ConfigInvalid for an identity or files that cannot work."""
     zookeeper = settings.zookeeper
@@ -49,16 +55,30 @@ def build_session(
         hosts=zookeeper.hosts,
         clock=clock,
         session_timeout_s=zookeeper.session_timeout_s,
-        auth=Auth(scheme="digest", credential=secrets.resolve(zookeeper.auth)) if zookeeper.auth else None,
-        tls=Tls(
-            ca=str(zookeeper.tls.ca),
-            cert=str(zookeeper.tls.cert or ""),
-            key=str(zookeeper.tls.key or ""),
-        )
-        if zookeeper.tls
-        else None,
+        auth=_auth(zookeeper, secrets),
+        tls=_zookeeper_tls(zookeeper.tls),
         observer=observer,
+        gate=gate,
     )
+
+
+def build_closer(settings: Settings, secrets: Secrets) -> SessionCloser:
+    """Return what closes a session from outside. Raises ConfigInvalid when a secret cannot be read."""
+    zookeeper = settings.zookeeper
+    return SessionCloser(
+        hosts=zookeeper.hosts,
+        session_timeout_s=zookeeper.session_timeout_s,
+        auth=_auth(zookeeper, secrets),
+        tls=_zookeeper_tls(zookeeper.tls),
+    )
+
+
+def _auth(zookeeper: Zookeeper, secrets: Secrets) -> Auth | None:
+    return Auth(scheme="digest", credential=secrets.resolve(zookeeper.auth)) if zookeeper.auth else None
+
+
+def _zookeeper_tls(tls: ZookeeperTls | None) -> Tls | None:
+    return Tls(ca=str(tls.ca), cert=str(tls.cert or ""), key=str(tls.key or "")) if tls else None
 
 
 def _check_files(tls: ZookeeperTls | None) -> None:
@@ -178,7 +198,10 @@ class StreamAdapters:
         retries: RetryObserver,
         on_fenced: Callable[[SinkState], None],
         company: "Company",
+        gates: Gates | None = None,
     ) -> None:
+        """``gates``: what drills shut, None where they are not enabled."""
+        self._gates = gates
         self._company = company
         self._stream = stream
         self._settings = settings
@@ -189,13 +212,17 @@ class StreamAdapters:
 
     def source(self, compiled: Compiled) -> ChangeSource:
         """Build the source. Raises ConfigInvalid when a secret cannot be read."""
-        return build_source(
+        source = build_source(
             compiled.config, stream=self._stream, settings=self._settings, secrets=self._secrets, clock=self._clock
         )
+        if self._gates is None:
+            return source
+        timeout_s = compiled.config.source.connect_timeout.ms / 1000
+        return GatedSource(source, self._gates.mysql[self._stream], timeout_s=timeout_s)
 
     def sink(self, compiled: Compiled) -> Sink:
         """Build the sink. Raises ConfigInvalid when a secret cannot be read."""
-        return build_sink(
+        sink = build_sink(
             compiled.config,
             stream=self._stream,
             settings=self._settings,
@@ -203,6 +230,9 @@ class StreamAdapters:
             clock=self._clock,
             on_fenced=self._on_fenced,
         )
+        if self._gates is None:
+            return sink
+        return GatedSink(sink, self._gates.redis[self._stream], timeout_s=self._settings.redis_timeout_s)
 
     def retry(self, stop: threading.Event) -> Retrier:
         """Build a retry owner whose waits end when ``stop`` is set."""

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from hasync import __version__
 from hasync.cluster.assembly import stream_coordination
+from hasync.cluster.drills import DrillRecord
 from hasync.cluster.members import MemberList
 from hasync.cluster.znodes import Znodes
 from hasync.coordination import SessionEvent
@@ -26,11 +27,14 @@ from hasync.settings import Settings
 from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
 from hasync.term.role import Identity
-from hasync.worker.adapters import StreamAdapters, build_session, secrets_from
+from hasync.worker.adapters import StreamAdapters, build_closer, build_session, secrets_from
+from hasync.worker.drilling import Drilling, Hands
+from hasync.worker.gates import Gates
 from hasync.worker.installation import report_codec
 from hasync.worker.lifeline import Lifeline
 from hasync.worker.placement import Balancer, Neighbours
 from hasync.worker.preflight import Preflight
+from hasync.worker.process import OwnProcess
 from hasync.worker.seats import Seats, StreamSeat
 
 TICK_S = 0.5
@@ -98,7 +102,8 @@ class Instance:
         self._log = log
         self._metrics = Metrics(CollectorRegistry(), clock)
         self._session_report = SessionReport(self._metrics)
-        self._session = build_session(settings, secrets, clock, self._session_report)
+        self._gates = Gates.of(settings.streams, clock)
+        self._session = build_session(settings, secrets, clock, self._session_report, self._gates.zookeeper)
         self._looked_at = 0.0
         self._connected_at = clock.monotonic()
         self._told = False
@@ -141,11 +146,14 @@ class Instance:
 
     def _run_streams(self, seats: Seats, stop: threading.Event) -> int:
         preflight = Preflight(seats=seats, settings=self._settings, secrets=self._secrets, clock=self._clock)
+        drilling = self._drilling(seats)
         seats.start()
         preflight.start()
+        drilling.start()
         try:
             return self._serve(seats, stop)
         finally:
+            drilling.stop()
             preflight.stop()
             self._leave(seats)
 
@@ -242,6 +250,30 @@ class Instance:
             on_move=self._metrics.rebalanced,
         )
 
+    def _drilling(self, seats: Seats) -> Drilling:
+        drilling = Drilling(
+            drills={
+                stream: DrillRecord(session=self._session, znodes=self._znodes.stream(stream))
+                for stream in self._settings.streams
+            },
+            enabled=self._settings.drills.enabled,
+            member=self._member.id,
+            instance=self._member.instance,
+            streams=seats,
+            hands=Hands(
+                process=OwnProcess(),
+                gates=self._gates,
+                session=self._session,
+                closer=lambda: build_closer(self._settings, self._secrets),
+                streams=seats,
+                clock=self._clock,
+            ),
+            clock=self._clock,
+            log=self._log,
+        )
+        self._session.subscribe(drilling.wake)
+        return drilling
+
     def _seat(self, stream: str, address: str) -> StreamSeat:
         report = StreamReport(
             stream=stream,
@@ -258,6 +290,7 @@ class Instance:
             retries=report,
             on_fenced=report.fenced,
             company=self._neighbours,
+            gates=self._gates if self._settings.drills.enabled else None,
         )
         candidate = Candidate(
             coordination=stream_coordination(

@@ -14,6 +14,7 @@ from hasync.cluster.znodes import TREE, Znodes
 from hasync.errors import EndReason
 from hasync.model.cluster import NAME, ConfigRevision, EpochRecord, Halt, Intent, IntentKind, Leader, TermRecord
 from hasync.model.config import parse
+from hasync.model.drill import Answer, Deed, Order, Stage
 from hasync.model.member import Eligibility, Member, StreamStatus
 from hasync.model.position import Flavor, Position
 from hasync.model.state import Acknowledged, SinkState
@@ -26,6 +27,7 @@ VALIDATOR = Validator(ZK / "payloads")
 
 POSITION = Position(flavor=Flavor.MARIADB, server_uuid="1", gtid_set="0-1-7", file="b.000001", pos=4, rows_done=3)
 HALT = Halt(code="fatal", reason="r", hint="", member="a", epoch=0, position=None, config_revision=0, at=1.0)
+ORDER = Order(id="1", deed=Deed.FREEZE, member="a", instance="t", by="ann", at=1.0, epoch=3, for_s=2.5)
 WRITTEN: list[tuple[str, Any]] = [
     ("position", Acknowledged(epoch=1, seq=0, position=POSITION)),
     ("state", SinkState(epoch=1, seq=0, position=None)),
@@ -42,6 +44,8 @@ WRITTEN: list[tuple[str, Any]] = [
     ("halt", replace(HALT, position=POSITION, hint="h", epoch=4)),
     ("intent", Intent(kind=IntentKind.PAUSE, by="ann", at=1.0)),
     ("intent", Intent(kind=IntentKind.SWITCHOVER, by="ann", at=1.0, to="b", epoch=3)),
+    *(("drill", Order(id="1", deed=deed, member="a", instance="t", by="ann", at=1.0, to="b")) for deed in Deed),
+    *(("drill", replace(ORDER, answer=Answer(stage=stage, at=1.5, message="m", hint="h"))) for stage in Stage),
     ("member", Member(id="a", instance="1")),
     ("member", Member(id="a", instance="1", pid=4, streams={"orders": StreamStatus(role="leader", epoch=4)})),
     *(
@@ -62,6 +66,7 @@ READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "halt": Halt.from_json,
     "intent": Intent.from_json,
     "member": Member.from_json,
+    "drill": Order.from_json,
 }
 SEEN_BY_READERS = sorted(READERS)
 
@@ -100,6 +105,7 @@ def test_every_method_makes_a_promised_path() -> None:
         stream.term(7),
         stream.intent,
         stream.halt,
+        stream.drill,
         stream.znodes.members,
         stream.znodes.member("m"),
         stream.znodes.streams,
