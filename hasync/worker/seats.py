@@ -11,7 +11,7 @@ from hasync.model.member import Member, StreamStatus
 from hasync.model.vitals import Past
 from hasync.ports import Clock
 from hasync.term.candidate import Candidate
-from hasync.term.report import StreamReport
+from hasync.term.report import StreamReport, StreamStanding
 from hasync.term.role import Role
 
 LAST_STEPS_S = 2.0
@@ -25,9 +25,6 @@ RESERVED_S = 5.0
 
 READY_STATES = frozenset({"leader", "draining", "standby", "paused", "disabled", "barred"})
 """Roles in which an instance does what it is asked to: a standby is ready, so that a rollout can finish."""
-
-ABLE_STATES = frozenset({"leader", "draining", "standby"})
-"""Roles in which an instance leads, or could at once."""
 
 
 @dataclass(slots=True)
@@ -59,6 +56,13 @@ class StreamSeat:
             return f"{self.stream}: degraded: {'; '.join(standing.degraded.values())}"
         return ""
 
+    @staticmethod
+    def _able(standing: StreamStanding) -> bool:
+        """Whether it leads without trouble, or its last preflight found that it could."""
+        if standing.role.state in {"leader", "draining"}:
+            return not standing.degraded
+        return standing.role.state == "standby" and bool(standing.checks) and not standing.failed_checks
+
     def status(self) -> StreamStatus:
         """Return what the other instances may see: a standby that could not lead calls itself unfit."""
         standing, unready = self.report.standing_now, self.unready()
@@ -68,7 +72,7 @@ class StreamSeat:
             role=state,
             epoch=standing.epoch,
             detail=(unready or role.detail)[:DETAIL_MAX],
-            able=role.state in ABLE_STATES and bool(standing.checks) and not standing.failed_checks,
+            able=self._able(standing),
             eligibility=self.candidate.eligibility,
         )
 

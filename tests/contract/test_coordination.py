@@ -564,6 +564,21 @@ def test_intent_is_seen_by_all_until_withdrawn(world: World) -> None:
     assert (b.clear(), b.clear()) == (True, False)
 
 
+def test_wish_is_made_only_where_there_is_none_and_settled_only_by_name(world: World) -> None:
+    """A leader's wish never replaces an operator's, and whoever fulfils one takes away no other."""
+    a, b = world.party("a").stream(STREAM).intents, world.party("b").stream(STREAM).intents
+    wish = Intent(kind=IntentKind.SWITCHOVER, by="a to spread streams", at=1.0, to="b", epoch=3)
+    assert a.ask(wish) is True
+    assert a.ask(wish) is True  # an earlier try whose answer was lost
+    assert b.ask(replace(wish, to="c")) is False
+    assert b.settle(replace(wish, to="c")) is False
+    pause = Intent(kind=IntentKind.PAUSE, by="ann", at=2.0)
+    b.put(pause)
+    assert a.settle(wish) is False
+    assert a.get() == pause
+    assert (b.settle(pause), b.settle(pause), a.get()) == (True, False, None)
+
+
 def test_members_are_listed_with_their_latest_status(world: World) -> None:
     """Every instance sees all, and a status that changes."""
     a, b = world.party("a"), world.party("b")

@@ -19,9 +19,11 @@ import orjson
 
 from hasync.clock import SystemClock
 from hasync.cluster.assembly import stream_coordination
+from hasync.cluster.members import MemberList
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
 from hasync.coordination import StreamCoordination
+from hasync.model.member import Member
 from hasync.model.state import SinkState, state_key
 from testbed import PortLease, Process, Redis, SqlServer, ZooKeeper, wait_until
 
@@ -190,6 +192,12 @@ class Fleet:
             member="test",
             clock=SystemClock(),
         )
+
+    def members(self) -> tuple[Member, ...]:
+        """List the instances as they show themselves."""
+        assert self.coordination
+        assert self._session is not None
+        return MemberList(session=self._session, znodes=Znodes(self.backends.root), clock=SystemClock()).list()
 
     def apply(self, document: str) -> int:
         """Store a config document; return its revision."""
