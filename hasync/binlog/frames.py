@@ -127,26 +127,27 @@ class Event:
 
     __slots__ = ("at", "data", "end", "flags", "placed", "size", "start", "stop", "timestamp", "type")
 
-    def __init__(self, data: bytes, start: int, *, checksum: bool) -> None:
-        """Frame a packet that begins with the OK byte; ``start`` is where the reader stands in the file.
+    def __init__(self, data: bytes, start: int, *, checksum: bool, file: str = "") -> None:
+        """Frame a packet that begins with the OK byte; ``start`` is where the reader stands in ``file``.
 
         Raises SourceRefused when header, size or checksum are not right.
         """
         if len(data) <= HEADER_BYTES:
             raise SourceRefused(
-                f"packet of {len(data)} bytes at offset {start} is too short for an event", hint=DAMAGED
+                f"packet of {len(data)} bytes at {file}:{start} is too short for an event", hint=DAMAGED
             )
         self.timestamp, self.type, _, self.size, low, self.flags = HEADER.unpack_from(data, 1)
         self.data = data
         self.at = HEADER_BYTES + 1
         self.end = len(data) - CHECKSUM_BYTES if checksum else len(data)
         if self.size != len(data) - 1:
-            raise SourceRefused(f"event at offset {start} says {self.size} bytes, has {len(data) - 1}", hint=DAMAGED)
+            said = f"says {self.size} bytes, has {len(data) - 1}"
+            raise SourceRefused(f"{self.name} at {file}:{start} {said}", hint=DAMAGED)
         self.placed = low != 0 and not self.flags & ARTIFICIAL
         self.stop = _widen(start, low) if self.placed else start
         self.start = self.stop - self.size if self.placed else start
         if checksum and not checksum_matches(data):
-            raise SourceRefused(f"checksum of the {self.name} event at offset {start} is wrong", hint=DAMAGED)
+            raise SourceRefused(f"checksum of the {self.name} at {file}:{start} is wrong", hint=DAMAGED)
 
     def within(self, outer: "Event") -> "Event":
         """Take the place of the event that this one came in, or that it takes effect with; return it."""

@@ -1,16 +1,21 @@
 """What is told when a transaction cannot be followed: each with its remedy. ``where`` is event type and place."""
 
-from hasync.binlog.frames import REMEDIES, STATEMENT_REMEDY, Event
+from struct import error as StructError  # noqa: N812 - the name says more than "error"
+
+from hasync.binlog.frames import REMEDIES, STATEMENT_REMEDY, Event, type_name
 from hasync.binlog.statements import first_word
 from hasync.errors import PositionLost, SourceRefused
+
+DAMAGE = (ValueError, IndexError, StructError, OverflowError, RecursionError)
+"""What reading bytes that make no sense ends in."""
 
 _BOUNDARY = "start at the beginning of a transaction; mysqlbinlog shows where they are"
 
 
-def damaged(kind: int, file: str, pos: int, why: Exception) -> SourceRefused:
-    """Return the error for an event whose bytes make no sense."""
+def damaged(kind: int, where: str, why: Exception) -> SourceRefused:
+    """Return the error for an event whose bytes make no sense; ``where``: file and offset of its begin."""
     return SourceRefused(
-        f"event of type {kind} near {file}:{pos} cannot be read: {why}",
+        f"{type_name(kind)} at {where} cannot be read: {why}",
         hint="report this with the output of mysqlbinlog -vvv for that place",
     )
 

@@ -7,6 +7,7 @@ from hasync.binlog.layouts import Layout, Layouts
 from hasync.binlog.partial import PartialPlan
 from hasync.binlog.rowplan import RowPlan
 from hasync.binlog.segments import Segments
+from hasync.errors import SourceRefused
 from hasync.model.change import Operation
 
 OPERATIONS = {
@@ -93,10 +94,13 @@ class RowEvents:
         size = (width + 7 >> 3) * (2 if operation is Operation.UPDATE else 1)
         if width != layout.map.width or at + size > event.end:
             raise ValueError(f"rows of {width} columns for {layout.path}, which has {layout.map.width}")
-        plan = self._plan(layout, event, data[at : at + size])
+        try:
+            plan = self._plan(layout, event, data[at : at + size])
+        except SourceRefused as refused:
+            raise SourceRefused(f"{where}: {refused.message}", hint=refused.hint) from refused
         try:
             self._add_rows(plan, data, (at + size, event.end), event.size)
-        except (ValueError, IndexError) as damaged:
+        except refusals.DAMAGE as damaged:
             raise ValueError(f"rows of {layout.path}: {_without_values(damaged)}") from None
 
     def _plan(self, layout: Layout, event: Event, bitmaps: bytes) -> RowPlan | PartialPlan | None:

@@ -5,7 +5,6 @@ understood stops the stream with its name and place (M1).
 """
 
 from collections.abc import Callable, Iterator
-from struct import error as StructError  # noqa: N812 - the name says more than "error"
 
 from hasync.binlog import gtids, payload, refusals, xa
 from hasync.binlog.archive import Archive
@@ -32,7 +31,6 @@ from hasync.binlog.steps import Steps, each
 from hasync.model.change import Interest, Segment
 from hasync.model.position import Flavor, Position
 
-_DAMAGE = (ValueError, IndexError, StructError)
 _STEPS = 512
 """Events from inside other events that are taken at once, before the reader may look around."""
 
@@ -65,7 +63,7 @@ class Transactions:
         self._branches = xa.Branches(archive)
         self._prepares = self._pending = False
         self._steps = Steps()
-        self._kind = 0
+        self._kind, self._began = 0, ""
         self._handlers: dict[int, Callable[[Event], None]] = {
             EventType.FORMAT_DESCRIPTION: self._format,
             EventType.HEARTBEAT: self._heartbeat,
@@ -146,12 +144,13 @@ class Transactions:
         """
         while self._steps:
             self._run_steps(lambda: False)
+        self._began = f"{self._place.file}:{self._place.end}"
         kind = self._kind = packet[5] if len(packet) > HEADER_BYTES else 0
         settled = self._place.settled
         try:
             self._dispatch(kind, packet)
-        except _DAMAGE as why:
-            raise refusals.damaged(kind, self._place.file, self._place.end, why) from why
+        except refusals.DAMAGE as why:
+            raise refusals.damaged(kind, self._began, why) from why
         if not settled:  # what is read on the way to the start is nobody's
             self._segments.clear()
         if self._steps:
@@ -169,8 +168,8 @@ class Transactions:
     def _run_steps(self, enough: Callable[[], bool]) -> None:
         try:
             self._steps.run(_STEPS, enough)
-        except _DAMAGE as why:
-            raise refusals.damaged(self._kind, self._place.file, self._place.end, why) from why
+        except refusals.DAMAGE as why:
+            raise refusals.damaged(self._kind, self._began, why) from why
 
     def close(self) -> None:
         """End what is read besides the dump; nothing may be fed any more."""
@@ -180,7 +179,9 @@ class Transactions:
         if kind == EventType.ROTATE:
             self._rotate(packet)
             return
-        event = Event(packet, self._place.end, checksum=self._checksum and kind != EventType.FORMAT_DESCRIPTION)
+        checksum = self._checksum and kind != EventType.FORMAT_DESCRIPTION
+        event = Event(packet, self._place.end, checksum=checksum, file=self._place.file)
+        self._began = f"{self._place.file}:{event.start}"
         if kind not in HEARTBEATS:
             self._place.pass_event(event, inside=self._state != _OUTSIDE)
         self._handle(event)

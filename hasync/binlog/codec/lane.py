@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import cython
 
+from hasync.binlog.refusals import DAMAGE
 from hasync.model.change import Operation
 
 if cython.compiled:
@@ -169,6 +170,7 @@ class Lane:
         """
         start: cython.Py_ssize_t = at
         place: cython.ulonglong = pos
+        outcome: cython.int
         rows_left: cython.Py_ssize_t = room[0]
         bytes_left: cython.ulonglong = max(0, room[1])
         number: cython.ulonglong
@@ -190,7 +192,11 @@ class Lane:
             self.at, self.pos, number = start, place, self.number
             runs, filled, tallies = out.seal(), out.buffer.at, out.tallied
             nulls, reserved = out.null_keys, out.reserved_keys
-            if self.transaction(rows_left, bytes_left) != _DONE:
+            try:
+                outcome = self.transaction(rows_left, bytes_left)
+            except DAMAGE:
+                outcome = _OTHERWISE  # the slow road says what is wrong, and where
+            if outcome != _DONE:
                 self.number = number
                 out.forget(Mark(runs, filled, tallies, nulls, reserved))
                 break
@@ -361,6 +367,8 @@ class Lane:
         size: cython.Py_ssize_t
         i: cython.Py_ssize_t = len(self.tables) - 1
         plan: LanePlan | None
+        if self.end < at + 3:
+            return _OTHERWISE
         while i >= 0 and self.numbers[i] != number:
             i -= 1
         if i < 0:
@@ -368,7 +376,7 @@ class Lane:
         table: LaneTable = self.tables[i]
         if self.kind >= _WRITE:
             at += self.little(at, 2)
-        if table.width > 250 or self.data[at] != table.width:
+        if at >= self.end or table.width > 250 or self.data[at] != table.width:
             return _OTHERWISE
         at += 1
         size = (table.width + 7) // 8 * (2 if kind == 1 else 1)
@@ -377,15 +385,12 @@ class Lane:
         plan = table.plan(self, kind, at, size)
         if plan is None:
             return _OTHERWISE
-        try:
-            self.open_rows += plan.rows.scan(self.data, at + size, self.end, plan.first, plan.second)
-            if plan.effects is not None:
-                plan.effects.run(self.output, plan.rows, 0, plan.rows.count)
-            elif plan.objects is not None:
-                plan.objects.put(self.output, 0, plan.rows.count)
-            plan.rows.data = b""
-        except (ValueError, IndexError):
-            return _OTHERWISE  # the slow road says what is wrong, and where
+        self.open_rows += plan.rows.scan(self.data, at + size, self.end, plan.first, plan.second)
+        if plan.effects is not None:
+            plan.effects.run(self.output, plan.rows, 0, plan.rows.count)
+        elif plan.objects is not None:
+            plan.objects.put(self.output, 0, plan.rows.count)
+        plan.rows.data = b""
         if flags & _STATEMENT_END:
             self.tables.clear()
         return _DONE

@@ -149,6 +149,7 @@ class Output:
     def forget(self, mark: Mark) -> None:
         """Drop what was appended since ``mark``."""
         self.close_run()
+        self.moved = []
         self.objects = self.objects[: self._objects_in(mark.runs)]
         self.count = mark.runs
         self.buffer.at = mark.at
