@@ -7,7 +7,7 @@ workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure packages test-large test-far fuzz bench check lint types contracts lock clean distclean
+.PHONY: help setup demo test test-pure packages test-large test-far fuzz model bench check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test-far: setup ## A transaction of 4.5 GB, and places behind it (10 GB of disk,
 
 fuzz: setup ## Ten minutes of mutated binlog packets (FUZZ_S=60: a minute; ARGS="--seed x": those again)
 	@$(python) -m tests.fuzz $(ARGS)
+
+model: setup ## The protocol in all interleavings of any two faults, some minutes (ARGS=--mutants: planted bugs)
+	@$(python) -m tests.model $(ARGS)
 
 test-pure: setup ## The codec's tests on its modules as they are written, uncompiled (ARGS as for test)
 	@$(python) -m pytest -p tests.uncompiled $(or $(ARGS),tests/unit/binlog)

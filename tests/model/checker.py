@@ -15,7 +15,6 @@ from tests.model.protocol import Protocol
 from tests.model.world import Bounds, Broken, Label, Step, World, beginning, fingerprint
 from tests.model.zookeeper import kept
 
-
 Trace = tuple[tuple[Label, World | None], ...]
 
 

@@ -9,7 +9,7 @@ from tests.model.world import Bounds, Image, Member, Step, World
 KINDS = frozenset(
     {"timeout", "crash", "expire", "failover", "split", "flush", "forget", "zookeeper", "wipe", "refusal", "hang"}
 )
-"""``zookeeper`` (a lost answer), ``refusal`` and ``hang`` (a save that outlives its term) are in the steps they spoil."""
+"""In the steps they spoil: ``zookeeper`` (an answer is lost), ``refusal``, ``hang`` (a save that outlives its term)."""
 
 
 def happened(world: World, bounds: Bounds) -> Iterator[Step]:

@@ -50,10 +50,16 @@ def begun(world: World, index: int, bounds: Bounds, rules: Protocol) -> Iterator
     member = world.members[index]
     for zombie in (False, True) if world.zombie is not None else (False,):
         if member.phase == "peek":
-            yield _peeked(world, index, bounds, rules, zombie=zombie)
+            yield _peeked(world, index, bounds, rules, zombie=zombie)  # the connection is kept for the claim
         elif member.phase in {"claim", "lead"} and member.connection is None:
             where = "the old primary" if zombie else "Redis"
-            yield (f"{{m}} connects to {where}, sends WATCH GET", index), put(world, index, _armed(member, zombie, rules))
+            yield (
+                (f"{{m}} connects to {where}, sends WATCH GET", index),
+                put(world, index, _armed(member, zombie, rules)),
+            )
+    if member.phase == "claim" and _idle(member):
+        zombie = member.connection is not None and member.connection.zombie
+        yield ("{m} sends WATCH GET", index), put(world, index, _armed(member, zombie, rules))
     if member.phase == "lead" and member.batch is None and _idle(member):
         yield from _batches(world, index, bounds, rules)
 
@@ -83,6 +89,7 @@ def _peeked(world: World, index: int, bounds: Bounds, rules: Protocol, *, zombie
         adopt = adopt._replace(place=member.saved.place, redo_from=None)
     decided = member._replace(
         phase="raise",
+        connection=Connection(zombie=zombie, todo=()),
         seen=state,
         adopt=adopt,
         rewinds=kind is ResumeKind.REWIND,
@@ -111,7 +118,9 @@ def _batches(world: World, index: int, bounds: Bounds, rules: Protocol) -> Itera
 def _sent(member: Member, bounds: Bounds, rules: Protocol) -> Member:
     """Send the batch on the connection that is armed."""
     written, batch, connection = member.written, member.batch, member.connection
-    assert written is not None and batch is not None and connection is not None
+    assert written is not None
+    assert batch is not None
+    assert connection is not None
     begin, end = batch
     redo_from = member.begin if _repeatable(batch, bounds) and rules.keeps_redo_from else None
     state = Written(written.epoch, written.seq + 1, end, redo_from)
@@ -188,7 +197,7 @@ def _told(world: World, index: int, rest: Connection, bounds: Bounds, rules: Pro
 
 
 def _rivalled(world: World, index: int, epoch: int) -> bool:
-    """Whether another member leads under this epoch, too; a wiped ZooKeeper and a Redis that lost the claim permit it."""
+    """Whether another leads under this epoch, too. ZooKeeper wiped *and* the claim lost in Redis permit it."""
     if world.wiped and world.lost:
         return False
     others = world.members[:index] + world.members[index + 1 :]
@@ -332,7 +341,8 @@ def _confirmed(world: World, member: Member, image: Image, bounds: Bounds, rules
 def _restoring(member: Member) -> Member:
     """Put the state back to where the batch with refused commands began."""
     written, connection = member.written, member.connection
-    assert written is not None and connection is not None
+    assert written is not None
+    assert connection is not None
     restored = Written(written.epoch, written.seq + 1, member.begin)
     write = Write("restore", restored)
     return member._replace(phase="restore", attempt=restored, connection=_with(connection, write))

@@ -36,7 +36,7 @@ MUTANTS = (
         name="no sequence check: the state of the own epoch is taken for the last write",
         rules=Protocol(judges_sequence=False),
         bounds=_bounds("timeout"),
-        breaks="I5",
+        breaks="I8",
     ),
     Mutant(
         name="a claim without WATCH",
@@ -49,13 +49,13 @@ MUTANTS = (
         name="GET before WATCH",
         rules=Protocol(watches_before_reading=False),
         bounds=_bounds("expire", "timeout", faults=2),
-        breaks="I",
+        breaks="I8",
     ),
     Mutant(
         name="a retry that does not read the state",
         rules=Protocol(reads_before_retry=False),
         bounds=_bounds("timeout"),
-        breaks="I",
+        breaks="I8",
     ),
     Mutant(
         name="acknowledged before it is applied",
@@ -67,7 +67,7 @@ MUTANTS = (
         name="ZooKeeper's position wins over the state key",
         rules=Protocol(state_key_wins=False),
         bounds=_bounds("crash"),
-        breaks="I",
+        breaks="I8",
     ),
     Mutant(
         name="epoch from ZooKeeper's counter only",
@@ -85,7 +85,7 @@ MUTANTS = (
         name="a claim writes what was peeked, not what it watches",
         rules=Protocol(claim_looks_again=False),
         bounds=_bounds("expire"),
-        breaks="I5",
+        breaks="I4",
     ),
     Mutant(
         name="reading begins where it was peeked, not where it was claimed",

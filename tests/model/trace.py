@@ -39,4 +39,3 @@ def _zookeeper(world: World) -> str:
 
 def _place(place: int | None) -> str:
     return "-" if place is None else str(place)
-

@@ -58,9 +58,10 @@ class Saved(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A transaction (MULTI ... EXEC): rows from ``begin`` to ``end`` and the new state. ``kind``: claim, batch, restore.
+    """A transaction (MULTI ... EXEC): rows from ``begin`` to ``end`` and the new state.
 
-    ``waives``: a claim under ``on_missing_state: resume``, after which rows before its place may be absent.
+    ``kind``: claim, batch, restore. ``waives``: a claim under ``on_missing_state: resume``,
+    after which rows before its place may be absent.
     """
 
     kind: str

@@ -61,10 +61,8 @@ def _raised(world: World, index: int, bounds: Bounds, rules: Protocol) -> Iterat
     seen = max(member.epoch, member.seen.epoch if member.seen else 0, member.saved.epoch if member.saved else 0)
     if not rules.epoch_above_both:
         seen = 0
-    if world.raised and world.epoch > seen:  # its own earlier try, whose answer was lost
-        epoch = world.epoch
-    else:
-        epoch = max(world.epoch, seen) + 1
+    earlier = world.raised and world.epoch > seen  # its own try, whose answer was lost
+    epoch = world.epoch if earlier else max(world.epoch, seen) + 1
     if member.seen is not None and epoch <= member.seen.epoch:
         told = f"I4: epoch {epoch} is given out though Redis holds epoch {member.seen.epoch}"
         yield (f"{{m}} raises the epoch to {epoch}", index), Broken(told)
@@ -96,26 +94,29 @@ def _acknowledged(world: World, index: int, bounds: Bounds, rules: Protocol) -> 
     value = _value(member, rules)
     if value is None or not _news(member.saved, value):
         return
-    if not member.rewinds and not lent.may_save(member.saved, value):
-        if not world.lost:
-            told = f"I5: the position would go back from {member.saved} to {value} though nothing is lost"
-            yield ("{m} may not save a position that goes back", index), Broken(told)
-        if member.phase != "ended":
-            yield ("{m} may not save a position that goes back, ends its term", index), put(world, index, over(member))
-        return
     told = f"{{m}} saves batch {value.seq}, place {value.place} in ZooKeeper"
     try:
-        after = _saved(world, member, member.saved, value, rules)
+        after = _forward(world, member, value) and _saved(world, member, member.saved, value, rules)
     except Broken as broken:
         yield (told, index), broken
         return
     if after is None:
         if member.phase != "ended":
-            yield ("{m} cannot save: somebody else did, or its lock is gone", index), put(world, index, over(member))
+            told = "{m} cannot save: it would go back, somebody else did, or its lock is gone"
+            yield (told, index), put(world, index, over(member))
         return
     yield (told, index), put(after, index, member._replace(saved=value, rewinds=False))
     if world.faults and "zookeeper" in bounds.kinds and after != world:
         yield (f"{told}, the answer is lost", index), after._replace(faults=world.faults - 1)
+
+
+def _forward(world: World, member: Member, value: Saved) -> World | None:
+    """Return the world if the member's own rule lets it save; None when it would go back. Raises Broken."""
+    if member.rewinds or lent.may_save(member.saved, value):
+        return world
+    if not world.lost:
+        raise Broken(f"I5: the position would go back from {member.saved} to {value} though nothing is lost")
+    return None
 
 
 def _left_over(world: World, index: int, rules: Protocol) -> Iterator[Step]:
