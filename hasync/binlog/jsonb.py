@@ -65,6 +65,26 @@ def decode_json(data: bytes, at: int, size: int, _arg: object) -> bytes:
     return b"".join(out)
 
 
+class Unread:
+    """How many bytes of a document its values may still take up.
+
+    MySQL writes each header, key and value into bytes of its own, so all that are read
+    once take up no more than the document. A damaged one whose offsets share bytes
+    would print 2 ** 100 values out of a few hundred bytes.
+    """
+
+    __slots__ = ("size_bytes",)
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Count bytes that are read. Raises ValueError when the document does not have so many."""
+        self.size_bytes -= size_bytes
+        if self.size_bytes < 0:
+            raise ValueError("JSON values share bytes of the document")
+
+
 class Stored(NamedTuple):
     """A value inside a document, not looked at yet: its type, where it is, and how deep (the document itself is 1)."""
 
@@ -72,6 +92,7 @@ class Stored(NamedTuple):
     kind: int
     at: int
     depth: int
+    unread: Unread
 
     @property
     def is_object(self) -> bool:
@@ -86,14 +107,16 @@ class Stored(NamedTuple):
 
 def stored_document(data: bytes, depth: int = 1) -> Stored:
     """Return the value that a whole binary document is; an empty one is ``null``."""
-    return Stored(data, data[0], 1, depth) if data else Stored(b"\0", _LITERAL, 0, depth)
+    if not data:
+        return Stored(b"\0", _LITERAL, 0, depth, Unread(0))
+    return Stored(data, data[0], 1, depth, Unread(len(data)))
 
 
 def print_value(value: Stored, out: list[bytes]) -> None:
     """Add the value's text to ``out``. Raises ValueError when it is damaged."""
-    data, kind, at, _ = value
+    data, kind, at, _, unread = value
     if kind > _LARGE_ARRAY:
-        out.append(_scalar(data, kind, at))
+        out.append(_scalar(data, kind, at, unread))
         return
     is_object = kind in _OBJECTS
     begin = len(out)
@@ -115,7 +138,7 @@ def members(container: Stored) -> list[tuple[bytes, Stored]]:
 
     Raises ValueError when the container is damaged.
     """
-    data, kind, base, depth = container
+    data, kind, base, depth, unread = container
     if depth > _DEEPEST:
         raise ValueError("JSON document is nested too deep")
     width = 4 if kind in _LARGE else 2
@@ -125,25 +148,26 @@ def members(container: Stored) -> list[tuple[bytes, Stored]]:
     keys = base + 2 * width
     step = width + 2 if kind in _OBJECTS else 0
     entries = keys + count * step
+    unread.take(entries + count * (width + 1) - base)
     found = []
     for position in range(count):
-        key = _key(data, base, keys + position * step, width) if step else b""
+        key = _key(container, keys + position * step, width) if step else b""
         found.append((key, _member(container, entries + position * (width + 1), width)))
     return found
 
 
 def _member(container: Stored, entry: int, width: int) -> Stored:
-    data, _, base, depth = container
+    data, _, base, depth, unread = container
     kind = data[entry]
     if kind in (_INLINE_LARGE if width == 4 else _INLINE):
-        return Stored(data, kind, entry + 1, depth + 1)
+        return Stored(data, kind, entry + 1, depth + 1, unread)
     offset = _number(data, entry + 1, width)
     if offset < 2 * width:
         raise ValueError("JSON offset points into its own header")
-    return Stored(data, kind, base + offset, depth + 1)
+    return Stored(data, kind, base + offset, depth + 1, unread)
 
 
-def _scalar(data: bytes, kind: int, at: int) -> bytes:
+def _scalar(data: bytes, kind: int, at: int, unread: Unread) -> bytes:
     if kind == _LITERAL:
         return _literal(data[at])
     if kind in _NUMBERS:
@@ -151,17 +175,19 @@ def _scalar(data: bytes, kind: int, at: int) -> bytes:
     if kind == _DOUBLE:
         return _double(data, at)
     if kind == _STRING:
-        return quoted(_counted(data, at))
+        return quoted(_counted(data, at, unread))
     if kind == _OPAQUE:
-        return _opaque(data[at], _counted(data, at + 1))
+        return _opaque(data[at], _counted(data, at + 1, unread))
     raise ValueError(f"JSON value has unknown type {kind}")
 
 
-def _key(data: bytes, base: int, entry: int, width: int) -> bytes:
-    offset = base + _number(data, entry, width)
+def _key(container: Stored, entry: int, width: int) -> bytes:
+    data = container.data
+    offset = container.at + _number(data, entry, width)
     length = _number(data, entry + width, 2)
     if offset + length > len(data):
         raise ValueError("JSON key is cut short")
+    container.unread.take(length)
     return data[offset : offset + length]
 
 
@@ -183,7 +209,7 @@ def _double(data: bytes, at: int) -> bytes:
     return text if b"." in text or b"e" in text else text + b".0"
 
 
-def _counted(data: bytes, at: int) -> bytes:
+def _counted(data: bytes, at: int, unread: Unread) -> bytes:
     """Read a length in groups of seven bits, then that many bytes."""
     length = shift = 0
     while True:
@@ -197,6 +223,7 @@ def _counted(data: bytes, at: int) -> bytes:
             raise ValueError("JSON length is too long")
     if at + length > len(data):
         raise ValueError("JSON string is cut short")
+    unread.take(length)
     return data[at : at + length]
 
 
