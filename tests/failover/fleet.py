@@ -180,6 +180,10 @@ class Fleet:
     @property
     def coordination(self) -> StreamCoordination:
         """The stream's ports in ZooKeeper, on a session of the test's own."""
+        return self.stream(STREAM)
+
+    def stream(self, name: str) -> StreamCoordination:
+        """Another stream's ports."""
         if self._session is None:
             hosts = self.backends.zookeeper.hosts.split(",")
             self._session = ZooKeeperSession(hosts=hosts, clock=SystemClock(), session_timeout_s=10)
@@ -188,7 +192,7 @@ class Fleet:
         return stream_coordination(
             session=self._session,
             znodes=Znodes(self.backends.root),
-            stream=STREAM,
+            stream=name,
             member="test",
             clock=SystemClock(),
         )
