@@ -6,6 +6,7 @@ from struct import Struct
 _FLOAT = Struct("<f")
 _DOUBLE = Struct("<d")
 _DIGITS_PER_WORD = 9
+OUT_OF_RANGE = "digits of a DECIMAL are out of range"
 _BYTES_OF_DIGITS = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
 _MOST_PLAIN_DIGITS = 15
 """MySQL's MAX_DECPT_FOR_F_FORMAT: beyond it a number is printed with an exponent."""
@@ -128,9 +129,16 @@ def _digits(raw: bytes, odd: int, *, leading: bool) -> str:
     odd_bytes = _BYTES_OF_DIGITS[odd]
     at = odd_bytes if leading else 0
     end = len(raw) if leading else len(raw) - odd_bytes
-    words = "".join(f"{int.from_bytes(raw[i : i + 4], 'big'):09d}" for i in range(at, end, 4))
+    words = "".join(_group(raw[i : i + 4], _DIGITS_PER_WORD) for i in range(at, end, 4))
     if not odd:
         return words
     edge = raw[:odd_bytes] if leading else raw[end:]
-    text = f"{int.from_bytes(edge, 'big'):0{odd}d}"
+    text = _group(edge, odd)
     return text + words if leading else words + text
+
+
+def _group(raw: bytes, digits: int) -> str:
+    number = int.from_bytes(raw, "big")
+    if number >= 10**digits:
+        raise ValueError(OUT_OF_RANGE)
+    return f"{number:0{digits}d}"

@@ -4,6 +4,7 @@ Nothing here goes through :mod:`datetime`: zero dates, ``2024-02-31`` and ``-838
 are values too. ``arg`` is the number of fractional digits.
 """
 
+NEGATIVE = "DATETIME is negative"
 _TIME_BIAS = 0x800000
 _DATETIME_BIAS = 0x8000000000
 
@@ -35,6 +36,8 @@ def decode_year(data: bytes, at: int, _size: int, _arg: object) -> bytes:
 def decode_datetime2(data: bytes, at: int, size: int, arg: int) -> bytes:
     """DATETIME(n), five big-endian bytes and a fraction."""
     number = int.from_bytes(data[at : at + 5], "big") - _DATETIME_BIAS
+    if number < 0:
+        raise ValueError(NEGATIVE)
     months = number >> 22
     text = b"%04d-%02d-%02d %02d:%02d:%02d" % (
         months // 13,

@@ -13,6 +13,7 @@ from typing import Any
 import cython
 
 from hasync.binlog import charsets, numbers, temporal
+from hasync.binlog.numbers import OUT_OF_RANGE
 
 if cython.compiled:
     from cython.cimports.hasync.binlog.codec.buffer import Buffer
@@ -165,7 +166,7 @@ class Text:
     def _datetime(self, out: Buffer, data: bytes, at: cython.Py_ssize_t) -> cython.int:
         biased: cython.ulonglong = _big(data, at, 5)
         if biased < _DATETIME_BIAS:  # before the year 0: no server writes it
-            raise ValueError("DATETIME is negative")
+            raise ValueError(temporal.NEGATIVE)
         number: cython.ulonglong = biased - _DATETIME_BIAS
         months: cython.ulonglong = number >> 22
         _date(out, months // 13, months % 13, number >> 17 & 31)
@@ -210,7 +211,12 @@ class Text:
         if not digits:
             return 0
         out.byte(46)
-        return out.padded(number // 10 if digits & 1 else number, digits)
+        if digits & 1:
+            number //= 10
+        most: cython.ulonglong = 1
+        for _ in range(digits):
+            most *= 10
+        return out.padded(number, digits) if number < most else out.number(number)
 
     def _decimal(self, out: Buffer, data: bytes, at: cython.Py_ssize_t, size_bytes: cython.Py_ssize_t) -> cython.int:
         """Append groups of nine digits, each four big-endian bytes; the odd ones are first and last."""
@@ -253,9 +259,14 @@ class Text:
         """Append one group and return the offset behind it; ``mask`` takes the sign off the very first byte."""
         size: cython.int = (digits + 1) // 2 if digits < 8 else 4
         value: cython.ulonglong = 0
+        most: cython.ulonglong = 1
         i: cython.int
         for i in range(size):
             value = (value << 8) | ((data[at + i] ^ flip) ^ (mask if i == 0 else 0))
+        for _ in range(digits):
+            most *= 10
+        if value >= most:
+            raise ValueError(OUT_OF_RANGE)
         out.padded(value, digits)
         return at + size
 
@@ -263,7 +274,7 @@ class Text:
 @cython.cfunc
 @cython.inline
 def _date(out: Buffer, year: cython.ulonglong, month: cython.ulonglong, day: cython.ulonglong) -> cython.int:
-    out.padded(year, 4)
+    out.padded(year, 4 if year < 10000 else 5)
     out.byte(45)
     out.padded(month, 2)
     out.byte(45)

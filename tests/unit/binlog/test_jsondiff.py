@@ -187,6 +187,15 @@ def test_elements_are_inserted_in_front_of_their_place() -> None:
     assert at == {"$[0]": [7, 1, 2], "$[1]": [1, 7, 2], "$[2]": [1, 2, 7], "$[9]": [1, 2, 7], "$[last]": [1, 7, 2]}
 
 
+def test_element_far_past_the_end_is_added() -> None:
+    """Though its number fits no machine word; counted back from the last one it comes first."""
+    before = bytes.fromhex("0202000a00050100050200")
+    assert apply_diffs(before, diff(1, "$[99999999999999999999999]")) == b"[1, 2, 7]"
+    assert apply_diffs(before, diff(1, "$[last-99999999999999999999999]")) == b"[7, 1, 2]"
+    with pytest.raises(ValueError, match="does not fit"):
+        apply_diffs(before, diff(0, "$[99999999999999999999999]"))
+
+
 @pytest.mark.parametrize(
     "unfit",
     [
