@@ -183,7 +183,7 @@ def _insert(parent: list[Node] | dict[bytes, Node], diff: Diff) -> None:
     if isinstance(parent, dict) and isinstance(leg, bytes) and leg not in parent:
         parent[leg] = value
     elif isinstance(parent, list) and isinstance(leg, Cell):
-        parent.insert(max(_position(parent, leg), 0), value)
+        parent.insert(min(max(_position(parent, leg), 0), len(parent)), value)  # insert() takes no number past 64 bits
     else:
         raise _UnfitError
 
