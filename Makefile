@@ -7,10 +7,10 @@ workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure packages test-large test-far fuzz model bench check lint types contracts lock clean distclean
+.PHONY: help setup demo test test-pure packages test-large test-far fuzz model bench failover-bench check lint types contracts lock clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: Debian packages (as root), .venv, the codec, MySQL in a cache
 	@scripts/setup.sh
@@ -41,6 +41,9 @@ packages: setup ## Build a wheel; install it, and the source without a compiler;
 
 bench: setup ## Rows per second beside go-mysql and others (ARGS=--quick: three minutes)
 	@$(python) -m benchmarks $(ARGS)
+
+failover-bench: setup ## Kill and freeze leaders under load; how long nothing is written (ARGS="--kills 10": fewer)
+	@$(python) -m benchmarks.failover $(ARGS)
 
 check: lint types contracts ## Everything that reads the code without running it
 

@@ -92,10 +92,10 @@ class Drill:
         victim = self._until(self._leader, LEADER_WITHIN_S, "nobody leads in mid-workload")
         epoch = self._until(self._anchored, LEADER_WITHIN_S, "the state key is gone").epoch
         self.takeover = Takeover(epoch_before=epoch)
-        victim.kill()
+        worker = victim.kill()
         watch = TakeoverWatch(client=self._servers.redis(), key=self._state_key, epoch=epoch)
         watch.start()
-        self.tell(f"SIGKILL {victim.member}, pid {victim.pid}, in mid-workload")
+        self.tell(f"SIGKILL {victim.member}'s worker, pid {worker}, in mid-workload")
         try:
             self.takeover = self._until(lambda: watch.takeover, TAKEOVER_WITHIN_S, "no standby took over")
         finally:

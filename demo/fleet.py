@@ -1,7 +1,8 @@
-"""Three instances of hasync, each a process of its own as a user would start it."""
+"""Three instances of hasync, each started as a user would."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -19,7 +20,7 @@ from testbed import PortLease, Process
 
 STREAM = "demo"
 MEMBERS = ("alpha", "beta", "gamma")
-SESSION_TIMEOUT_S = 2.0
+SESSION_TIMEOUT_S = 10.0
 STOP_WITHIN_S = 8.0
 CONFIG_WITHIN_S = 30.0
 
@@ -47,7 +48,6 @@ class Place:
             "HASYNC_STREAMS": STREAM,
             "HASYNC_ZOOKEEPER__HOSTS": self.zookeeper,
             "HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
-            "HASYNC_REDIS_TIMEOUT_S": str(SESSION_TIMEOUT_S / 2),  # must be less than the session's
             "HASYNC_LOG__FORMAT": "json",
         }
 
@@ -103,7 +103,6 @@ class Instance:
 
     def __init__(self, *, member: str, place: Place, logs: Path) -> None:
         self.member = member
-        self.killed = False
         self._lease = PortLease()
         settings = {"HASYNC_MEMBER_ID": member, "HASYNC_HTTP__PORT": str(self._lease.port)}
         self._process = Process(
@@ -134,22 +133,29 @@ class Instance:
 
     @property
     def died(self) -> bool:
-        """Whether the process ended though nobody killed it."""
-        return self.exit_code is not None and not self.killed
+        """Whether the process ended: the demo kills workers only, and their supervisors live on."""
+        return self.exit_code is not None
 
     def status(self) -> Status:
         """Ask the instance; a dead or silent one has the state that fits."""
         if self.exit_code is not None:
-            return Status(state="killed" if self.killed else f"exited {self.exit_code}")
+            return Status(state=f"exited {self.exit_code}")
         try:
             return Status.of(json.loads(self._get("/status")), self._get("/metrics"))
         except (OSError, ValueError, HTTPException):
             return Status(state="starting")
 
-    def kill(self) -> None:
-        """SIGKILL: no goodbye, no flush, a session that has to expire."""
-        self.killed = True
-        self._process.kill()
+    def kill(self) -> int:
+        """SIGKILL the worker: no goodbye, no flush. Its supervisor closes its session and starts another.
+
+        Raises DemoFailed when it does not say which process that is.
+        """
+        try:
+            worker = int(json.loads(self._get("/status"))["pid"])
+        except (OSError, ValueError, KeyError, TypeError, HTTPException) as silent:
+            raise DemoFailed(f"{self.member} leads and does not answer") from silent
+        os.kill(worker, signal.SIGKILL)
+        return worker
 
     def stop(self) -> None:
         """Ask the process to end, insist after a while, and give the port back."""

@@ -66,12 +66,17 @@ class Rate:
 
 
 class SinkRows:
-    """Rows that all instances together have applied, the dead one's last word included."""
+    """Rows that all instances together have applied, dead workers' last words included."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
+        self._of_the_dead = 0
 
     def of(self, seats: tuple[Seat, ...]) -> int:
-        """Return the sum of what each instance said last."""
-        self._last |= {seat.member: seat.status.rows for seat in seats if seat.status.rows is not None}
-        return sum(self._last.values())
+        """Return the sum of what each worker said last; one that was started again counts from 0."""
+        for member, rows in ((seat.member, seat.status.rows) for seat in seats):
+            last = self._last.get(member, 0)
+            if rows is not None:
+                self._of_the_dead += last if rows < last else 0
+                self._last[member] = rows
+        return self._of_the_dead + sum(self._last.values())

@@ -13,7 +13,7 @@ from rich.text import Text
 from demo.picture import Picture, Seat
 
 _MOST_EVENTS = 14
-_STYLES = {"leader": "bold green", "standby": "cyan", "killed": "bold red"}
+_STYLES = {"leader": "bold green", "standby": "cyan"}
 
 
 class Screen(Protocol):

@@ -9,6 +9,7 @@ from hasync.cli.options import Format, OutputOption, StreamOption
 from hasync.cli.output import emit, table
 from hasync.cli.wording import NONE, moment, place
 from hasync.model.cluster import Leader, TermRecord
+from hasync.term.takeover import Step
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -26,7 +27,8 @@ def history(
     One line for each term, newest first: epoch, member, from when to when, the reason of
     its end, from which position to which. NOTE is how its start was decided: 'agree' means
     that Redis and ZooKeeper had the same position. WHY is what its leader said of its end,
-    where the reason does not say all. A term without an end is running, or its leader died
+    where the reason does not say all. TAKEOVER is how long it took from seeing the
+    predecessor gone to the first batch applied, step by step. A term without an end is running, or its leader died
     without a word.
     """
     call = invocation(ctx)
@@ -38,7 +40,7 @@ def history(
     emit(document, output, table(*COLUMNS, rows=[_row(term, leader) for term in terms]))
 
 
-COLUMNS = ("EPOCH", "MEMBER", "SINCE", "UNTIL", "ENDED", "BEGIN", "END", "NOTE", "WHY")
+COLUMNS = ("EPOCH", "MEMBER", "SINCE", "UNTIL", "ENDED", "BEGIN", "END", "NOTE", "WHY", "TAKEOVER")
 
 
 def ending(term: TermRecord, leader: Leader | None) -> str:
@@ -59,4 +61,13 @@ def _row(term: TermRecord, leader: Leader | None) -> list[Any]:
         place(term.end),
         term.note or NONE,
         term.message or NONE,
+        takeover(term),
     ]
+
+
+def takeover(term: TermRecord) -> str:
+    """Say how long the takeover took in all, and each step of it, in milliseconds."""
+    steps = {step.value: term.takeover_ms[step] for step in Step if step in term.takeover_ms}
+    if not steps:
+        return NONE
+    return f"{sum(steps.values()):.0f} ms: " + " ".join(f"{step} {took:.0f}" for step, took in steps.items())

@@ -102,6 +102,7 @@ class Candidacy:
             czxid=stat.czxid,
             session_id=session_id,
             generation=self._generation,
+            waited_s=self._clock.monotonic() - noticed_at if (noticed_at := self._client.noticed_at) else 0.0,
         )
 
     def _watch_over(self) -> None:

@@ -29,6 +29,8 @@ class LockClient:
         self._clock = clock
         self.cancelled = threading.Event()
         self.wake = threading.Event()
+        self.noticed_at: float | None = None
+        """When the predecessor's node was seen to change; None before."""
 
     @property
     def handler(self) -> "LockClient":
@@ -70,7 +72,12 @@ class LockClient:
 
     def get(self, path: str, watch: Callable[[Any], None]) -> Any:
         """Watch the predecessor."""
-        return self._submit("election.watch", lambda client: client.get_async(path, watch))
+
+        def noticed(event: Any) -> None:
+            self.noticed_at = self._clock.monotonic()
+            watch(event)
+
+        return self._submit("election.watch", lambda client: client.get_async(path, noticed))
 
     def delete(self, path: str) -> Any:
         """Leave the queue."""

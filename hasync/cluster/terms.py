@@ -33,10 +33,11 @@ class TermBook:
 
     def raise_epoch(self, leadership: Leadership, seen_epoch: int) -> int:
         """Raise the counter above itself and above ``seen_epoch``; return the new epoch (I4)."""
-        ensure(self._session, *self._znodes.parents())
         for _ in range(TRIES):
             stored = self._stored_epoch()
             record, version = stored or (None, None)
+            if record is None:  # a fresh stream; else its parents are there, and a takeover need not ask
+                ensure(self._session, *self._znodes.parents())
             # Our own earlier try may have succeeded without its answer (K19): the lock's
             # name in the record proves it, and one term needs one epoch only.
             if record is not None and record.lock == leadership.lock and record.epoch > seen_epoch:

@@ -125,6 +125,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
             "stream",
             buckets=TAKEOVER_S,
         ),
+        _histogram("takeover_seconds", "Each step of a takeover, from the end of the one before.", "stream", "step"),
         _gauge("members", "Instances registered in ZooKeeper that stand ready for the stream.", "stream"),
         _gauge("halted", "Whether the stream stands still until somebody acts (1) or not (0).", "stream"),
     ),

@@ -46,6 +46,7 @@ class StreamMetrics:
         self._changes = {change: changes.labels(self._stream, change) for change in Change}
         self.epoch = collectors.gauge("leader_epoch").labels(self._stream)
         self.failover_s = collectors.histogram("failover_duration_seconds").labels(self._stream)
+        self._takeover_s = collectors.histogram("takeover_seconds")
         self.members = collectors.gauge("members").labels(self._stream)
         self.halted = collectors.gauge("halted").labels(self._stream)
         self._lag_s = collectors.gauge("lag_seconds")
@@ -94,6 +95,10 @@ class StreamMetrics:
         self._config_at = collectors.gauge("config_last_reload_success_timestamp_seconds").labels(self._stream)
 
     # ------------------------------------------------------------------ leadership
+
+    def takeover_step(self, step: str, seconds: float) -> None:
+        """Note how long a step of a takeover took."""
+        self._takeover_s.labels(self._stream, step).observe(seconds)
 
     def enter(self, state: State) -> None:
         """Say where this instance stands with the stream."""

@@ -60,7 +60,8 @@ class Leadership:
     ``lock_path`` and ``lock_version`` go into every guarded write, so that it fails once
     the lock node is gone. ``czxid`` rises with each election of one ensemble.
     ``generation`` is the session's; when the session is lost, its number rises and the
-    leadership is void for good, even if a new session comes up at once (K4).
+    leadership is void for good, even if a new session comes up at once (K4). ``waited_s``:
+    seconds from the predecessor's end being seen to the lock being known as ours; 0 without one.
     """
 
     stream: str
@@ -70,6 +71,7 @@ class Leadership:
     czxid: int
     session_id: int
     generation: int
+    waited_s: float = field(default=0.0, compare=False)
 
     @property
     def lock(self) -> str:
@@ -148,7 +150,8 @@ class TermRecord:
     term runs, and stay so when its leader died without a word. ``begin``/``end``: where
     it started and what it had acknowledged last. ``note``: how the start was decided.
     ``message``: what its leader said of the end, cut to :data:`MESSAGE_LETTERS`; empty
-    where the reason says all, and in records of older releases.
+    where the reason says all, and in records of older releases. ``takeover_ms``: how long each
+    step of the takeover took, in their order; empty where the lock was kept.
     """
 
     epoch: int
@@ -160,6 +163,7 @@ class TermRecord:
     end: Position | None = None
     note: str = ""
     message: str = ""
+    takeover_ms: Mapping[str, float] = field(default_factory=dict)
 
     def ended(self, reason: EndReason, message: str, *, until: float, end: Position | None) -> Self:
         """Return the record of the term once it is over; ``until``: Unix seconds."""
@@ -178,6 +182,7 @@ class TermRecord:
             "end": self.end.to_json() if self.end else None,
             "note": self.note,
             "message": self.message,
+            "takeover_ms": dict(self.takeover_ms),
         }
 
     @classmethod
@@ -196,6 +201,7 @@ class TermRecord:
                 end=_position(data.get("end")),
                 note=str(data.get("note", "")),
                 message=str(data.get("message", "")),
+                takeover_ms={str(step): float(took) for step, took in data.get("takeover_ms", {}).items()},
             )
         except KeyError as missing:
             raise lacking("term", missing) from missing

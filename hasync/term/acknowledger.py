@@ -5,6 +5,7 @@ copy lags and catches up. Only a lost lock ends it.
 """
 
 import threading
+from dataclasses import replace
 from typing import Protocol
 
 from hasync.coordination import PositionStore, StoredPosition, Terms
@@ -13,6 +14,7 @@ from hasync.model.cluster import Leader, Leadership, TermRecord
 from hasync.model.state import Acknowledged, SinkState
 from hasync.ports import Clock
 from hasync.term.guard import TermGuard
+from hasync.term.takeover import Takeover
 
 LAST_WORD_S = 5.0
 """How long the end of a term waits for the acknowledging thread."""
@@ -45,7 +47,9 @@ class Acknowledger:
         clock: Clock,
         every_s: float,
         observer: AcknowledgeObserver,
+        takeover: Takeover | None = None,
     ) -> None:
+        self._takeover = takeover
         self._positions = positions
         self._terms = terms
         self._leadership = leadership
@@ -101,11 +105,15 @@ class Acknowledger:
             self._guard.end(EndReason.LOCAL_FAULT, error.message)
 
     def _announce(self) -> None:
-        if self._announced:
+        """Name the leader, and write the term's record; again when a step of the takeover came to it."""
+        if not self._announced:
+            self._terms.publish(self._leadership, self._leader)
+        steps_ms = self._takeover.steps_ms if self._takeover else {}
+        if self._announced and steps_ms == self._record.takeover_ms:
             return
-        self._terms.publish(self._leadership, self._leader)
-        self._terms.record(self._leadership, self._record)
-        self._announced = True
+        record = replace(self._record, takeover_ms=steps_ms)
+        self._terms.record(self._leadership, record)
+        self._record, self._announced = record, True
 
     def _acknowledge(self) -> None:
         state = self._latest

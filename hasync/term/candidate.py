@@ -16,6 +16,7 @@ from hasync.term.handover import HandOver, HandOverObserver
 from hasync.term.leading import Adapters, Leading, Outcome, TermObserver
 from hasync.term.role import Identity, Role, queueing, role_of
 from hasync.term.standback import Faults
+from hasync.term.takeover import Takeover
 from hasync.term.watcher import StreamView, Watcher, WatchObserver
 
 SLICE_S = 1.0
@@ -246,6 +247,7 @@ class Candidate:
     def _terms_under(self, leadership: Leadership) -> Outcome | None:
         """Lead one term after the other while the lock is kept: after a regress, or for a config that needs it."""
         outcome = None
+        takeover = Takeover(clock=self._clock, waited_s=leadership.waited_s, on_step=self._observer.step_taken)
         while not self._stopping.is_set():
             compiled = self.watcher.view.compiled
             role = self._role_with_the_lock(first=outcome is None)
@@ -262,6 +264,7 @@ class Candidate:
                 clock=self._clock,
                 acknowledge_every_s=self._every_s,
                 observer=self._observer,
+                takeover=None if outcome is not None else takeover,
             )
             # What was asked between the look above and now saw no term to ask.
             self._view_changed(self.watcher.view)

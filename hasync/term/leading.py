@@ -17,6 +17,7 @@ from hasync.stream.pipeline import Pipeline, StreamObserver
 from hasync.stream.reader import Retry
 from hasync.term.acknowledger import AcknowledgeObserver, Acknowledger
 from hasync.term.guard import TermGuard
+from hasync.term.takeover import AheadSource, Step, Takeover
 from hasync.term.watcher import Compiled
 
 T = TypeVar("T")
@@ -57,6 +58,9 @@ class TermObserver(StreamObserver, AcknowledgeObserver, Protocol):
     def draining(self, reason: EndReason) -> None:
         """The term ends in order: what was read is still applied. Called from: any thread."""
 
+    def step_taken(self, step: Step, seconds: float) -> None:
+        """A step of a takeover took so long. Called from: the stream's and the reader's thread."""
+
     def ended(self, epoch: int, outcome: "Outcome") -> None:
         """The term is over."""
 
@@ -82,6 +86,7 @@ class Leading:
     """Runs one term. Called from: the stream's thread, but for :meth:`drain`, :meth:`follow` and :meth:`abandon`.
 
     ``above_epoch``: the epoch of this instance's last term; the new one is higher (I4).
+    ``takeover``: times the steps of the first term under a lock; None for a later one.
     """
 
     def __init__(
@@ -97,7 +102,9 @@ class Leading:
         clock: Clock,
         acknowledge_every_s: float,
         observer: TermObserver,
+        takeover: Takeover | None = None,
     ) -> None:
+        self._takeover = takeover
         self._above_epoch = above_epoch
         self._leadership = leadership
         self._compiled = compiled
@@ -216,26 +223,36 @@ class Leading:
     def _lead(self) -> None:
         compiled = self._compiled
         sink = self._adapters.sink(compiled)
+        source = AheadSource(self._adapters.source(compiled), on_open=lambda: self._done(Step.OPEN))
         try:
-            stored, claimed, resume = self._begin(sink)
+            stored, claimed, resume = self._begin(sink, source, compiled)
             self._acknowledger = self._acknowledge_from(stored, claimed, resume)
-            self._stream(sink, compiled, claimed)
+            self._stream(sink, source, compiled, claimed)
         finally:
+            source.discard()
             sink.close()
 
-    def _begin(self, sink: Sink) -> tuple[StoredPosition, SinkState, Resume]:
-        """Read both positions, decide, raise the epoch, claim: four round trips."""
+    def _done(self, step: Step) -> None:
+        if self._takeover is not None:
+            self._takeover.done(step)
+
+    def _begin(self, sink: Sink, source: AheadSource, compiled: Compiled) -> tuple[StoredPosition, SinkState, Resume]:
+        """Read both positions, decide, raise the epoch, claim: four round trips, while the source is being opened."""
         stored = self._insist("read_position", self._coordination.positions.load)
         state = self._insist("read_state", sink.peek)
         resume = reconcile(stored.value, state, self._policy)
+        self._done(Step.READ)
+        source.begin(_start(compiled, resume.adopt), compiled.rules)
         seen = max(
             self._above_epoch,  # a claim of ours that Redis lost is in neither of the two
             state.epoch if state else 0,
             stored.value.epoch if stored.value else 0,
         )
         self._epoch = self._insist("raise_epoch", lambda: self._coordination.terms.raise_epoch(self._leadership, seen))
+        self._done(Step.EPOCH)
         self._observer.decided(self._epoch, resume)
         claimed = self._insist("claim", lambda: sink.claim(self._epoch, resume.adopt))
+        self._done(Step.CLAIM)
         self._last = claimed
         self._observer.began(self._epoch, claimed)
         self.begun.set()
@@ -266,15 +283,16 @@ class Leading:
             clock=self._clock,
             every_s=self._every_s,
             observer=self._observer,
+            takeover=self._takeover,
         )
         acknowledger.offer(claimed)
         acknowledger.start()
         return acknowledger
 
-    def _stream(self, sink: Sink, compiled: Compiled, claimed: SinkState) -> None:
+    def _stream(self, sink: Sink, source: AheadSource, compiled: Compiled, claimed: SinkState) -> None:
         limit = BatchLimit(max_rows=compiled.config.batch.max_rows, max_bytes=compiled.config.batch.max_bytes)
         pipeline = Pipeline(
-            source=self._adapters.source(compiled),
+            source=source,
             sink=sink,
             rules=compiled.rules,
             limit=limit,
@@ -293,11 +311,12 @@ class Leading:
         self._last = pipeline.run(_start(compiled, claimed), claimed)
 
     def _applied(self, state: SinkState) -> None:
+        self._done(Step.FIRST_BATCH)
         self._last = state
         if self._acknowledger is not None:
             self._acknowledger.offer(state)
 
 
-def _start(compiled: Compiled, claimed: SinkState) -> Start | Position:
+def _start(compiled: Compiled, state: SinkState | None) -> Start | Position:
     """Where to read from: what may have to be redone, else behind what is applied, else the config's start."""
-    return claimed.redo_from or claimed.position or compiled.config.source.start
+    return (state and (state.redo_from or state.position)) or compiled.config.source.start

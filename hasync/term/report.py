@@ -24,6 +24,7 @@ from hasync.retry import RetryObserver
 from hasync.stream.pipeline import Applied
 from hasync.term.leading import Outcome
 from hasync.term.role import Role
+from hasync.term.takeover import Step
 from hasync.term.watcher import Compiled
 
 SINK_OPERATIONS = ("apply", "claim", "read_state")
@@ -178,6 +179,9 @@ class StreamReport(RetryObserver):
     def elected(self) -> None:
         """The lock is ours; the takeover is timed from here."""
         self._elected_at = self._clock.monotonic()
+
+    def step_taken(self, step: Step, seconds: float) -> None:
+        self._metrics.takeover_step(step.value, seconds)
 
     def decided(self, epoch: int, resume: Resume) -> None:
         level = self._log.warning if resume.kind in {ResumeKind.REWIND, ResumeKind.REPLACED} else self._log.info

@@ -72,6 +72,8 @@ def test_rows_of_a_dead_instance_still_count() -> None:
     """The total must not fall when the leader is killed."""
     rows = SinkRows()
     assert rows.of((LEADER, STANDBY)) == 90
-    dead = Seat(member="alpha", pid=4711, status=Status(state="killed"))
+    dead = Seat(member="alpha", pid=4711, status=Status(state="starting"))
     heir = Seat(member="beta", pid=4712, status=Status(state="leader", rows=5))
     assert rows.of((dead, heir)) == 95
+    again = Seat(member="alpha", pid=4711, status=Status(state="standby", rows=0))
+    assert rows.of((again, heir)) == 95
