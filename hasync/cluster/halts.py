@@ -6,7 +6,7 @@ from hasync.cluster.failures import MultiFailed
 from hasync.cluster.guarded import commit, remove
 from hasync.cluster.payloads import decode, encode
 from hasync.cluster.session import ZooKeeperSession
-from hasync.cluster.watching import read, stat_of
+from hasync.cluster.watching import read_rare, stat_of
 from hasync.cluster.znodes import StreamZnodes
 from hasync.coordination import Halts
 from hasync.errors import CoordinationUnavailable
@@ -23,7 +23,7 @@ class HaltRecord:
 
     def get(self, wake: threading.Event | None = None) -> Halt | None:
         """Read the halt, in force or not."""
-        found = read(self._session, "halt.get", self._znodes.halt, wake)
+        found = read_rare(self._session, "halt.get", self._znodes.halt, wake)
         return decode(found[0], self._znodes.halt, Halt.from_json) if found else None
 
     def put(self, leadership: Leadership, halt: Halt) -> None:

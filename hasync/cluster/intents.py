@@ -7,7 +7,7 @@ from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from hasync.cluster.guarded import ensure, remove
 from hasync.cluster.payloads import decode, encode
 from hasync.cluster.session import ZooKeeperSession
-from hasync.cluster.watching import read, stat_of
+from hasync.cluster.watching import read, read_rare, stat_of
 from hasync.cluster.znodes import StreamZnodes
 from hasync.coordination import Intents
 from hasync.errors import CoordinationUnavailable
@@ -24,7 +24,7 @@ class IntentRecord:
 
     def get(self, wake: threading.Event | None = None) -> Intent | None:
         """Read the wish in force."""
-        found = read(self._session, "intent.get", self._znodes.intent, wake)
+        found = read_rare(self._session, "intent.get", self._znodes.intent, wake)
         return decode(found[0], self._znodes.intent, Intent.from_json) if found else None
 
     def put(self, intent: Intent) -> None:

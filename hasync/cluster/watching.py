@@ -50,6 +50,18 @@ def read(
     return data, stat
 
 
+def read_rare(
+    session: ZooKeeperSession, operation: str, path: str, wake: threading.Event | None = None
+) -> tuple[bytes, ZnodeStat] | None:
+    """Read a node that mostly is not there, as :func:`read`: one request when it is not, two when it is.
+
+    The watch is that of the first request; it covers creation, change and deletion.
+    """
+    if stat_of(session, operation, path, wake) is None:
+        return None
+    return read(session, operation, path)
+
+
 def stat_of(
     session: ZooKeeperSession, operation: str, path: str, wake: threading.Event | None = None
 ) -> ZnodeStat | None:

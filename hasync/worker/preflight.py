@@ -1,12 +1,13 @@
 """Keeps standbys warm: tries the servers with the real credentials, so that a takeover meets no surprise."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 
 from hasync.binlog.connection import Login
 from hasync.binlog.preflight import checks
-from hasync.binlog.server import Head, Server
-from hasync.errors import HasyncError, PositionLost
+from hasync.binlog.server import Server
+from hasync.errors import HasyncError
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.model.secret import Secrets
@@ -15,12 +16,16 @@ from hasync.settings import Settings
 from hasync.sinks.checks import redis_checks
 from hasync.stream.rules import Rules
 from hasync.stream.samples import sample_commands
-from hasync.term.watcher import Compiled
 from hasync.worker.adapters import build_endpoint, build_logins
+from hasync.worker.distance import Distances
 from hasync.worker.seats import Seats, StreamSeat
 
 LOOK_EVERY_S = 1.0
 CHECK_EVERY_S = 10.0
+"""How often a standby is checked, as long as there are few."""
+
+SHARE_S = 1.0
+"""Each standby adds so much to that: an instance with many streams checks one a second, no more."""
 
 
 def preflight(
@@ -60,64 +65,55 @@ def source_checks(logins: Iterable[Login], rules: Callable[[], Rules]) -> tuple[
 
 
 class Preflight:
-    """Checks this instance's standbys and measures its leaders' distance to the binlog's end; a thread of its own."""
+    """Checks this instance's standbys, one after the other, in a thread of its own.
+
+    One that was never checked comes first: until then it does not count as able.
+    """
 
     def __init__(self, *, seats: Seats, settings: Settings, secrets: Secrets, clock: Clock) -> None:
         self._seats = seats
         self._settings = settings
         self._secrets = secrets
         self._clock = clock
-        self._heads: dict[str, Head] = {}
-        self._checked_at: dict[str, float] = {}
+        self._checked_at_s: dict[str, float] = {}
+        self._distances = Distances(seats=seats, secrets=secrets, clock=clock)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hasync-preflight", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
+        self._distances.start()
 
     def stop(self) -> None:
         """Look no more; a look under way ends by its own time limits."""
         self._stopping.set()
+        self._distances.stop()
 
     def _run(self) -> None:
         while not self._clock.wait(self._stopping, LOOK_EVERY_S):
-            for seat in self._seats:
-                self._look(seat)
+            while not self._stopping.is_set() and (due := self._due()):
+                self._check(due)
 
-    def _look(self, seat: StreamSeat) -> None:
+    def _due(self) -> StreamSeat | None:
+        """Return the standby whose last check is the oldest, None when all are young enough."""
+        standbys = [seat for seat in self._seats if self._stands_by(seat)]
+        if not standbys:
+            return None
+        oldest = min(standbys, key=lambda seat: self._checked_at_s.get(seat.stream, -math.inf))
+        every_s = max(CHECK_EVERY_S, len(standbys) * SHARE_S)
+        age_s = self._clock.monotonic() - self._checked_at_s.get(oldest.stream, -math.inf)
+        return oldest if age_s >= every_s else None
+
+    @staticmethod
+    def _stands_by(seat: StreamSeat) -> bool:
+        return seat.role.state != "leader" and seat.candidate.watcher.view.compiled is not None
+
+    def _check(self, seat: StreamSeat) -> None:
         compiled = seat.candidate.watcher.view.compiled
-        role = seat.report.standing_now.role.state
-        if role != "leader" and (head := self._heads.pop(seat.stream, None)):
-            head.close()
-        if compiled is not None and role == "leader":
-            self._measure(seat, compiled)
-        elif compiled is not None:
-            self._check(seat, compiled)
-
-    def _measure(self, seat: StreamSeat, compiled: Compiled) -> None:
-        standing = seat.report.standing_now
-        state = standing.state
-        if state is None or state.position is None:
+        self._checked_at_s[seat.stream] = self._clock.monotonic()
+        if compiled is None:
             return
-        try:
-            if seat.stream not in self._heads:
-                self._heads[seat.stream] = Head(build_logins(compiled.config, secrets=self._secrets)[0])
-            behind_bytes = self._heads[seat.stream].lag_bytes(state.position)
-        except PositionLost as lost:
-            if seat.report.standing_now.epoch == standing.epoch:  # else it is the position of an older term
-                seat.candidate.fail(lost)
-            return
-        except HasyncError:
-            return  # the reader meets the same trouble and tells of it; a lag in bytes that is not known is not shown
-        if behind_bytes is not None:
-            seat.report.behind(behind_bytes)
-
-    def _check(self, seat: StreamSeat, compiled: Compiled) -> None:
-        now, last = self._clock.monotonic(), self._checked_at.get(seat.stream)
-        if last is not None and now - last < CHECK_EVERY_S:
-            return
-        self._checked_at[seat.stream] = now
         seat.report.checked(
             preflight(
                 compiled.config,
