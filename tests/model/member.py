@@ -334,7 +334,8 @@ def _confirmed(world: World, member: Member, image: Image, bounds: Bounds, rules
     assert batch is not None
     member = member._replace(written=member.attempt, attempt=None, batch=None)
     if connection.executed == "refused":
-        return _restoring(member)
+        judged = _judged(world, member, image, rules) if rules.judges_before_restore else member
+        return judged if judged.phase == "ended" else _restoring(member)
     return _judged(world, member._replace(begin=batch[1]), image, rules)
 
 

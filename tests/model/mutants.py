@@ -99,4 +99,10 @@ MUTANTS = (
         bounds=_bounds("refusal", "crash", rows="+h", faults=2),
         breaks="I2",
     ),
+    Mutant(
+        name="a restore that does not look at the state read behind EXEC",
+        rules=Protocol(judges_before_restore=False),
+        bounds=_bounds("refusal", "expire", rows="+h", faults=2),
+        breaks="I3",
+    ),
 )
