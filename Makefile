@@ -7,7 +7,7 @@ workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure packages test-large test-far fuzz model bench failover-bench check lint types contracts lock clean distclean
+.PHONY: help setup demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test-large: setup ## One transaction of five million rows through a worker (LARG
 
 test-far: setup ## A transaction of 4.5 GB, and places behind it (10 GB of disk, five minutes)
 	@FAR=1 $(python) -m pytest tests/integration/binlog/test_far.py $(ARGS)
+
+test-streams: setup ## 40 streams over three instances: spread, one killed, spread again (STREAMS=9: of nine; two minutes)
+	@STREAMS=$${STREAMS:-40} $(python) -m pytest -s tests/failover/test_spread.py $(ARGS)
 
 fuzz: setup ## Ten minutes of mutated binlog packets (FUZZ_S=60: a minute; ARGS="--seed x": those again)
 	@$(python) -m tests.fuzz $(ARGS)
