@@ -21,7 +21,9 @@ SHORT = {
 
 DEEP = {
     "any two faults, two rows": Bounds(faults=2, kinds=KINDS),
-    "any two faults, commands that may be refused": Bounds(faults=2, kinds=KINDS, rows="+h"),
+    "two faults, commands that may be refused": Bounds(
+        faults=2, kinds=_some("refusal", "expire", "timeout", "flush"), rows="+h"
+    ),
     "any fault, three rows of both kinds": Bounds(faults=1, kinds=KINDS, rows="+h+", lag=3),
     "three faults: lost replies, lost sessions": Bounds(faults=3, kinds=_some("timeout", "expire")),
     "two faults, three members": Bounds(faults=2, kinds=_some("timeout", "expire", "failover"), rows="+", members=3),
