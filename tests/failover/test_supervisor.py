@@ -4,9 +4,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from hasync.term.takeover import Step
 from testbed import wait_until
 from tests.failover.fleet import Fleet, Running, Workload, assert_equal
 
@@ -63,6 +65,8 @@ def test_killed_workers_are_replaced_within_their_session_and_nothing_is_lost_or
     assert_equal(mysql_fleet.backends.database, mysql_fleet.backends.redis)
     restarts = sum(instance.supervisor["restarts"] for instance in mysql_fleet.instances)
     assert restarts == 3
+    steps = [set(term.takeover_ms) for term in mysql_fleet.coordination.terms.history(3)]
+    assert steps == [{step.value for step in Step}] * 3
     crashed = [line for instance in mysql_fleet.instances for line in said(instance, "worker_crashed")]
     assert [line["how"] for line in crashed] == ["SIGKILL"] * 3
     assert sum(instance.metric("hasync_worker_restarts") for instance in mysql_fleet.instances) == 3
@@ -139,6 +143,13 @@ def test_worker_that_always_crashes_ends_the_supervisor_with_70(mysql_fleet: Fle
     instance.signal_worker(signal.SIGSEGV)
     assert instance.process.wait(15) == 70
     assert [line["how"] for line in said(instance, "worker_crashed")] == ["SIGKILL", "SIGSEGV"]
+
+
+def test_memory_is_taken_from_the_worker_first(mysql_fleet: Fleet) -> None:
+    """The kernel kills the process with the higher score: the supervisor survives, and hands over for its worker."""
+    leader = started(mysql_fleet, "a")
+    scores = [int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (leader.process.pid, leader.worker)]
+    assert scores[1] == min(1000, scores[0] + 500)
 
 
 def test_stopped_supervisor_disturbs_nobody(mysql_fleet: Fleet) -> None:

@@ -15,10 +15,11 @@ from cryptography.x509.oid import NameOID
 
 from hasync.clock import SystemClock
 from hasync.cluster.access import Auth, Tls
+from hasync.cluster.closing import Closing, SessionCloser
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
 from hasync.errors import CoordinationRefused, CoordinationUnavailable
-from testbed import Ensemble, PortLease, ZooKeeper
+from testbed import Ensemble, PortLease, ZooKeeper, wait_until
 from tests.contract.worlds import with_client
 from tests.integration.cluster.stage import STREAM, connected, elected, ports
 
@@ -147,6 +148,27 @@ def test_tls_certificate_is_the_identity(tmp_path: Path, authority: Authority, p
         assert [(entry.id.scheme, entry.id.id) for entry in entries] == [("x509", "CN=hasync")]
         with pytest.raises(CoordinationRefused):
             ports(stranger, "/hasync", "b").configs.get()
+
+
+def test_session_is_closed_from_outside_over_tls(tmp_path: Path, authority: Authority, port: int) -> None:
+    """The supervisor speaks TLS as its worker does, and refuses a server whose authority it does not know."""
+    cert, key = authority.issue("hasync")
+    tls = Tls(ca=str(authority.file), cert=str(cert), key=str(key))
+    address = f"127.0.0.1:{port}"
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    with (
+        secured(tmp_path, authority, port, "127.0.0.1"),
+        connected(address, tls=tls, session_timeout_s=8) as session,
+    ):
+        credential = session.credential
+        assert credential is not None
+        stranger = Tls(ca=str(Authority(strangers).file))
+        with pytest.raises(CoordinationUnavailable):
+            SessionCloser(hosts=[address], session_timeout_s=8, tls=stranger).close(credential)
+        closer = SessionCloser(hosts=[address], session_timeout_s=8, tls=tls)
+        assert closer.close(credential) is Closing.CLOSED
+        wait_until("the session is lost", lambda: session.generation == 1, timeout_s=10)
 
 
 # kazoo drops the socket of a failed handshake without closing it; Python does so at once.
