@@ -240,6 +240,11 @@ def translate(error: Exception, host: str) -> HasyncError:
     return SourceUnavailable(f"{host} is not available: {text}", hint=_remedy(error, code))
 
 
+def server_code(error: HasyncError) -> int:
+    """Return the server's number for the error that this one was made of, 0 when it is another's."""
+    return _code_and_text(error.__cause__)[0] if isinstance(error.__cause__, pymysql.err.MySQLError) else 0
+
+
 def _remedy(error: Exception, code: int) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there: start the server, or correct source.hosts"

@@ -36,9 +36,9 @@ class Segments:
     is also the start of the open one.
     """
 
-    def __init__(self, *, limits: Limits, place: Callable[[], Position], output: Output | None = None) -> None:
+    def __init__(self, *, limits: Limits, place: Callable[[], Position]) -> None:
         self.limits = limits
-        self.output = Output() if output is None else output
+        self.output = Output()
         self._place = place
         self._out: deque[Segment] = deque()
         self._gathered = START

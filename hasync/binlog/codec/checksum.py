@@ -78,8 +78,3 @@ def crc32(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cyth
         p += 1
         left -= 1
     return crc ^ _ALL
-
-
-def matches(data: bytes, start: int, end: int) -> bool:
-    """Whether the event ``data[start:end]`` ends in its own checksum. Raises ValueError when it is cut short."""
-    return crc32(data, start, end - 4) == int.from_bytes(data[end - 4 : end], "little")

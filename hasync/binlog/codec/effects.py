@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import cython
 
+from hasync.binlog.codec.output import DELETES_MOST, SETS_MOST
 from hasync.model import program
 from hasync.model.rule import RESERVED_PREFIX
 
@@ -26,8 +27,8 @@ else:
 _SETS = cython.declare(cython.int, 1)
 _DELETES = cython.declare(cython.int, 2)
 _WHOLE = cython.declare(cython.int, 3)
-_SETS_MOST = cython.declare(cython.long, 1000)
-_DELETES_MOST = cython.declare(cython.long, 500)
+_SETS_MOST = cython.declare(cython.long, SETS_MOST)
+_DELETES_MOST = cython.declare(cython.long, DELETES_MOST)
 _WHOLE_MOST = cython.declare(cython.long, 1 << 30)
 
 
