@@ -41,7 +41,7 @@ def modules() -> list[Extension]:
     return [
         Extension(".".join(path.with_suffix("").parts), [str(path)], depends=declarations, extra_compile_args=FLAGS)
         for path in sorted(CODEC.glob("*.py"))
-        if path.stem not in {"__init__"}
+        if path.stem != "__init__"
     ]
 
 

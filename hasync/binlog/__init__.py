@@ -2,8 +2,10 @@
 
 Where to look, by the way that the data takes:
 
-* connecting: ``connection``, ``dump``, ``commands``, ``server``, ``preflight``, ``partialimages``, ``starting``, ``source``
-* events: ``frames``, ``transactions`` (the state machine), ``rowevents``, ``segments``, ``place``, ``gtids``, ``refusals``
+* connecting: ``connection``, ``dump``, ``commands``, ``server``, ``preflight``, ``partialimages``, ``starting``,
+  ``source``
+* events: ``frames``, ``transactions`` (the state machine), ``rowevents``, ``segments``, ``place``, ``gtids``,
+  ``refusals``
 * statements: ``statements``, ``definitions`` (tables that lose their rows), ``ddl``, ``ddlparser``, ``columnlist``,
   ``columntypes``, ``sqltokens``
 * tables: ``tablemap``, ``layouts``, ``catalog``; below full metadata ``schematracker``, ``schemahistory``,

@@ -190,18 +190,23 @@ class RedisSink:
             return False
         self._written, self._attempt = attempt, None
         if refusal := batch.refusal(executed):
-            self._refused(batch, *refusal)
+            self._refused(batch, raw, *refusal)
         self._begin = batch.position
         self._confirmed(raw)
         return True
 
-    def _refused(self, batch: Batch, index: int, error: RedisError) -> None:
-        """Raise SinkRefused for command ``index``, with the state back at the batch's begin if it can be repeated."""
+    def _refused(self, batch: Batch, raw: Reply, index: int, error: RedisError) -> None:
+        """Raise SinkRefused for command ``index``, with the state back at the batch's begin if it can be repeated.
+
+        ``raw``: the state read behind the batch. It is judged first: the connection watches the state as of then,
+        so a claim that came between would be overwritten by the restore.
+        """
         if batch.repeat is Repeat.ONCE or self._begin is None:
             self._begin = batch.position
             raise batch.refused(index, error, "that command had no effect, the rest of the batch is applied")
+        self._confirmed(raw)
         restored = self._next(self._begin, redo_from=None)
-        self._attempt = (restored, None)
+        self._attempt, self._armed = (restored, None), False
         refused = batch.refused(index, error, "the batch is repeated when the stream resumes")
         try:
             executed, raw = self._transact(_encoded(restored))

@@ -91,7 +91,6 @@ class Server:
         self.keys[STATE] = orjson.dumps(replace(self.state(), epoch=epoch).to_json())
 
 
-@pytest.mark.xfail(strict=True, reason="RedisSink._refused does not judge the state read behind EXEC")
 def test_restore_after_a_refusal_does_not_overwrite_a_claim() -> None:
     """The state read behind EXEC shows a newer epoch: the old leader writes nothing any more (I3)."""
     server = Server()
