@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from statistics import median
 
 import orjson
+import pytest
 
 from hasync.errors import EndReason
 from hasync.model.cluster import Intent, IntentKind
@@ -89,6 +90,7 @@ def _able(fleet: Fleet, instance: Running) -> bool:
     return status is not None and status.able and status.role in {"standby", "leader"}
 
 
+@pytest.mark.timeout(120 + 20 * ROUNDS)
 def test_switchover_moves_the_stream_to_who_was_named(mysql_fleet: Fleet, record_property: Record) -> None:
     """Round and round: each time the one named leads, by one new term, and every row arrives exactly once."""
     backends = mysql_fleet.backends

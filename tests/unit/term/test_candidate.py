@@ -100,14 +100,14 @@ class Contest:
         wait_until(f"{name} is in the queue", lambda: name in self.ports.election.contenders())
         return contestant
 
-    def leader(self, name: str, epoch: int) -> None:
+    def leader(self, name: str, epoch: int, timeout_s: float = 10.0) -> None:
         """Wait until this one leads under this epoch."""
 
         def leads() -> bool:
             found = self.ports.terms.leader()
             return found is not None and (found.member, found.epoch) == (name, epoch)
 
-        wait_until(f"{name} leads under epoch {epoch}", leads)
+        wait_until(f"{name} leads under epoch {epoch}", leads, timeout_s=timeout_s)
 
     def switch(self, to: str, epoch: int) -> None:
         self.ports.intents.put(Intent(kind=IntentKind.SWITCHOVER, by="ann", at=0.0, to=to, epoch=epoch))
@@ -185,4 +185,4 @@ def test_flapping_instance_stands_back_only_while_others_can_lead(contest: Conte
     wait_until("it stands back", lambda: "standing back after session_lost" in a.report.standing_now.role.detail)
     assert contest.ports.election.contenders() == ()
     a.company.set_others_able(False)
-    contest.leader("a", 4)  # in a second; the delay alone is ten
+    contest.leader("a", 4, timeout_s=7.0)  # in a second; the delay alone is ten
