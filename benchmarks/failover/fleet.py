@@ -43,6 +43,7 @@ def environment(bed: Testbed, *, session_timeout_s: float, heartbeat_s: float) -
         "HASYNC_SUPERVISOR__HEARTBEAT_S": f"{heartbeat_s:g}",
         "HASYNC_SUPERVISOR__RESTART_MIN_S": "0.1",
         "HASYNC_SUPERVISOR__GIVE_UP_AFTER": "0",
+        "HASYNC_SUPERVISOR__HEALTHY_S": "1",  # killed this often, an instance would wait ever longer to come back
     }
 
 

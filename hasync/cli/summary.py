@@ -256,4 +256,6 @@ def _member(member: Member, stream: str) -> dict[str, Any]:
         "host": member.host,
         "pid": member.pid,
         "started_at": member.started_at,
+        "restarts": member.restarts,
+        "last_exit": member.last_exit or None,
     }

@@ -93,6 +93,17 @@ def test_table_shows_the_same_without_colours(stage: Stage) -> None:
 
 
 @pytest.mark.usefixtures("leadership")
+def test_restarts_of_a_worker_are_shown_with_the_last_ones_end(stage: Stage) -> None:
+    """An instance that crashes now and then looks healthy in between."""
+    members = stage.instances["b"].members
+    known = next(member for member in members.list() if member.id == "b")
+    members.update(replace(known, restarts=3, last_exit="SIGSEGV"))
+    assert "3 (SIGSEGV)" in stage.run("status").stdout
+    (stream,) = stage.json("status")["streams"]
+    assert [(each["restarts"], each["last_exit"]) for each in stream["members"]] == [(0, None), (3, "SIGSEGV")]
+
+
+@pytest.mark.usefixtures("leadership")
 def test_yaml_is_the_same_document(stage: Stage) -> None:
     """``-o yaml`` and ``-o json`` say the same."""
     assert yaml.safe_load(stage.run("status", "-o", "yaml").stdout) == stage.json("status")
