@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hasync.binlog.server import Server
+from hasync.binlog.visibility import UNMATCHED_REMEDY, Path, Visibility
 from hasync.errors import Fatal
 from hasync.model.change import Column, Interest, Kind, Selection, Table
 from hasync.model.check import Check
 
 NAME = "source.binlog_row_image"
-_WHOLE = frozenset({"FULL", "FULL_NODUP"})
+WHOLE = frozenset({"FULL", "FULL_NODUP"})
 """MariaDB 11's FULL_NODUP leaves out of the after image what is in the before image."""
 
 _LARGE = {
@@ -36,26 +37,45 @@ class _Declared:
     key: bool
 
 
-def check(server: Server, image: str, interest: Interest | None) -> Check:
-    """Hold the server's row image against what is wanted of the tables that it has now.
+def check(server: Server, image: str, interest: Interest | None, visible: Visibility | None) -> Check:
+    """Hold the server's row image against what is wanted of the tables that the account sees now.
 
+    ``interest``, ``visible``: not needed for whole images; else without them nothing is known to be wanted.
     Raises SourceUnavailable, SourceRefused.
     """
-    if image.upper() in _WHOLE:
-        return Check(name=NAME, ok=True, detail=f"binlog_row_image = {image!r}")
-    lacking = [] if interest is None else list(_lacking(server, image.upper(), interest))
-    if not lacking:
-        return Check(name=NAME, ok=True, detail=f"binlog_row_image = {image!r} has what the rules need")
-    return Check(
-        name=NAME,
-        ok=False,
-        detail=f"binlog_row_image = {image!r}: rows may come without columns that rules need: {', '.join(lacking)}",
-        remedy=_REMEDY,
-    )
+    text = f"binlog_row_image = {image!r}"
+    if image.upper() in WHOLE:
+        return Check(name=NAME, ok=True, detail=text)
+    if interest is None or visible is None:
+        return Check(name=NAME, ok=True, detail=f"{text}, and no table is wanted")
+    lacking = list(_lacking(server, image.upper(), interest, visible.tables))
+    if lacking or visible.hidden:
+        return _failed(text, lacking, visible)
+    if visible.unmatched:
+        return Check(
+            name=NAME,
+            ok=False,
+            warning=True,
+            detail=f"{text} has what the rules need of tables that the account sees; none matches "
+            f"{visible.unmatched_names}",
+            remedy=UNMATCHED_REMEDY,
+        )
+    return Check(name=NAME, ok=True, detail=f"{text} has what the rules need")
 
 
-def _lacking(server: Server, image: str, interest: Interest) -> Iterator[str]:
-    for schema, name in _tables(server):
+def _failed(text: str, lacking: Sequence[str], visible: Visibility) -> Check:
+    details, remedies = [], []
+    if lacking:
+        details.append(f"rows may come without columns that rules need: {', '.join(lacking)}")
+        remedies.append(_REMEDY)
+    if visible.hidden:
+        details.append(f"the account may not look whether it has what the rules need of {visible.hidden_names}")
+        remedies.append(visible.grants)
+    return Check(name=NAME, ok=False, detail=f"{text}: {'; '.join(details)}", remedy="; ".join(remedies))
+
+
+def _lacking(server: Server, image: str, interest: Interest, tables: Iterable[Path]) -> Iterator[str]:
+    for schema, name in tables:
         if not _wanted(interest, Table(schema, name, ())):
             continue
         declared = _declared(server, schema, name)
@@ -82,14 +102,6 @@ def _select(interest: Interest, table: Table) -> Selection | None:
         return interest.select(table)
     except Fatal:
         return None  # told when its first row comes, by which time the table may be another
-
-
-def _tables(server: Server) -> list[tuple[str, str]]:
-    rows = server.rows(
-        "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' "
-        "AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') ORDER BY 1, 2"
-    )
-    return [(str(schema), str(name)) for schema, name in rows]
 
 
 def _declared(server: Server, schema: str, name: str) -> Sequence[_Declared]:

@@ -5,10 +5,11 @@ one fails. Settings can change per session at any time, so the events are guarde
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hasync.binlog import partialimages
+from hasync.binlog import partialimages, visibility
 from hasync.binlog.server import Server
+from hasync.binlog.visibility import UNMATCHED_REMEDY, Visibility
 from hasync.errors import SourceRefused
 from hasync.model.change import Interest
 from hasync.model.check import Check
@@ -39,25 +40,32 @@ _EXPECTED = (
     _Expected(variable="log_bin", value="ON", reason="there is nothing to read"),
     _Expected(variable="binlog_format", value="ROW", reason="statements do not say which rows they changed"),
     _Expected(
-        variable="binlog_row_metadata",
-        value="FULL",
-        reason="columns are tracked instead: needs SELECT on the tables, halts where a definition hides them",
+        variable="mysql56_temporal_format",
+        value="ON",
+        reason="the length of times in new tables is in the catalog only: needs SELECT on the tables",
         warning=True,
     ),
-    _Expected(variable="mysql56_temporal_format", value="ON", reason="new tables would hold times of unknown length"),
+)
+_METADATA = _Expected(
+    variable="binlog_row_metadata",
+    value="FULL",
+    reason="columns are tracked instead: needs SELECT on the tables, halts where a definition hides them",
+    warning=True,
 )
 
 
 def checks(server: Server, interest: Callable[[], Interest] | None = None) -> list[Check]:
     """Look at everything. Raises SourceUnavailable, SourceRefused (the account may not even ask).
 
-    ``interest``: what is wanted, asked for only when row images may lack some of it; what making it raises is raised.
+    ``interest``: what is wanted, asked for only when the binlog may lack some of it; what making it raises is raised.
     """
     variables = server.variables(*_VARIABLES)
-    found = [_version(server)]
-    found += _settings(server, variables)
-    image = variables.get("binlog_row_image", "FULL")
-    found.append(partialimages.check(server, image, None if interest is None or image == "FULL" else interest()))
+    image, metadata = variables.get("binlog_row_image", "FULL"), variables.get("binlog_row_metadata", "FULL")
+    whole = image.upper() in partialimages.WHOLE and metadata.upper() == _METADATA.value
+    wanted = None if interest is None or whole else interest()
+    visible = None if wanted is None else visibility.look(server, wanted)
+    found = [_version(server), *_settings(variables), _metadata(metadata, visible)]
+    found.append(partialimages.check(server, image, wanted, visible))
     found += [_gtids(server, variables), _retention(variables), _grants(server)]
     return found
 
@@ -83,30 +91,37 @@ def _version(server: Server) -> Check:
     )
 
 
-def _settings(server: Server, variables: Mapping[str, str]) -> Iterator[Check]:
+def _settings(variables: Mapping[str, str]) -> Iterator[Check]:
     for expected in _EXPECTED:
         value = variables.get(expected.variable)
         if value is None:
-            if expected.variable == "binlog_row_metadata":
-                yield _missing(server, expected)
-            continue
-        ok = value.upper() == expected.value
-        yield Check(
-            name=f"source.{expected.variable}",
-            ok=ok,
-            warning=expected.warning,
-            detail=f"{expected.variable} = {value!r}" + ("" if ok else f": {expected.reason}"),
-            remedy=_remedy(expected),
-        )
+            continue  # MySQL has no other format of times
+        yield _setting(expected, value)
 
 
-def _missing(server: Server, expected: _Expected) -> Check:
+def _setting(expected: _Expected, value: str) -> Check:
+    ok = value.upper() == expected.value
     return Check(
         name=f"source.{expected.variable}",
-        ok=False,
-        detail=f"{server.version} does not know {expected.variable}: {expected.reason}",
-        remedy="upgrade the server",
+        ok=ok,
+        warning=expected.warning,
+        detail=f"{expected.variable} = {value!r}" + ("" if ok else f": {expected.reason}"),
+        remedy=_remedy(expected),
     )
+
+
+def _metadata(value: str, visible: Visibility | None) -> Check:
+    """Look whether the columns that the binlog does not name can be tracked: their tables must be in the catalog."""
+    check = _setting(_METADATA, value)
+    if visible is None or check.ok:
+        return check
+    if visible.hidden:
+        detail = f"{check.detail}; the account has no SELECT on {visible.hidden_names}"
+        return replace(check, warning=False, detail=detail, remedy=f"{visible.grants}; or {check.remedy}")
+    if visible.unmatched:
+        detail = f"{check.detail}; no table that the account sees matches {visible.unmatched_names}"
+        return replace(check, detail=detail, remedy=f"{UNMATCHED_REMEDY}; or {check.remedy}")
+    return check
 
 
 def _remedy(expected: _Expected) -> str:

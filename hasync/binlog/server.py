@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hasync.binlog.connection import Latch, Link, Login, translated
+from hasync.binlog.connection import Latch, Link, Login, server_code, translated
 from hasync.binlog.place import file_number
 from hasync.errors import HasyncError, PositionLost, SourceRefused, SourceUnavailable
 from hasync.model.position import Flavor, Position
@@ -14,6 +14,11 @@ _QUERY_TIMEOUT_S = 30.0
 
 _LAST_ASKABLE = 0xFFFFFFFF
 """BINLOG_GTID_POS takes 32 bits. A file grows over that by one transaction only, and ends behind it."""
+
+_DENIED = (1044, 1142)
+"""No access to the schema, to the table; also told of one that is not there."""
+_LOST = (0, *range(2000, 3000))
+"""Not what a server answers: numbers of the client that lost it."""
 
 _COMMIT_GRACE_S = 3
 """How long a transaction that was sent may take until its server counts it as executed."""
@@ -104,6 +109,20 @@ class Server:
             table,
         )
         return {str(name): str(kind).lower() for name, kind in rows}
+
+    def hides(self, path: str) -> bool:
+        """Whether the account may not even learn if there is this table, whose ``path`` is quoted where it has to be.
+
+        Raises SourceUnavailable when the server does not answer.
+        """
+        try:
+            self.rows(f"SELECT 1 FROM {path} LIMIT 0")  # noqa: S608 - a name from the config, quoted
+        except HasyncError as error:
+            code = server_code(error)
+            if code in _LOST:
+                raise
+            return code in _DENIED  # else there is no such table, or it cannot be read by anyone
+        return False
 
     def files(self) -> list[BinlogFile]:
         """Return the binlog files, oldest first."""

@@ -16,6 +16,10 @@ from hasync.model.state import Acknowledged, SinkState
 class NothingWanted:
     """The :class:`hasync.model.change.Interest` of somebody who wants to know a place only."""
 
+    def patterns(self) -> tuple[()]:
+        """Name no table."""
+        return ()
+
     def emptied(self, schema: str, table: str) -> None:
         """Take no notice."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from hasync.model.names import TablePattern
 from hasync.model.position import Position
 from hasync.model.program import Program, Rendered, Tally
 
@@ -88,6 +89,9 @@ class Interest(Protocol):
 
         Raises Fatal when a rule needs a column that the layout lacks.
         """
+
+    def patterns(self) -> Sequence[TablePattern]:
+        """Return what the tables that are wanted are called, to see whether the account may look at them."""
 
     def emptied(self, schema: str, table: str) -> None:
         """Hear that a statement removed rows of this table (``*``: of all in the schema) without row events.

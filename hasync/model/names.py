@@ -89,6 +89,11 @@ class TablePattern:
             return False
         return _glob(self.schema, schema) and _glob(self.table, table)
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether it names one table, without a wildcard."""
+        return not {"*", "?"} & {*self.schema, *self.table}
+
     def __str__(self) -> str:
         """As written."""
         return f"{self.schema}.{self.table}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hasync.errors import ConfigInvalid, SourceRefused
 from hasync.model.change import Table
 from hasync.model.config import EmptiedTable, StreamConfig
+from hasync.model.names import TablePattern
 from hasync.stream.compiler import compile_rules
 from hasync.stream.handlers import Handler, load_handler
 from hasync.stream.plan import TablePlan
@@ -38,6 +39,10 @@ class Rules:
                 self._plans.clear()
             plan = self._plans[table] = self._compile(table)
             return plan
+
+    def patterns(self) -> tuple[TablePattern, ...]:
+        """Return the tables of the config, as it names them."""
+        return tuple(map(TablePattern.parse, self.config.tables))
 
     def emptied(self, schema: str, table: str) -> None:
         """Stop when a statement removed rows of a table with rules, unless the config says to go on.

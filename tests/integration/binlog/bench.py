@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hasync.binlog.source import BinlogSource
 from hasync.clock import SystemClock
 from hasync.model.change import Operation, Row, RowChanges, Segment, Selection, Table
+from hasync.model.names import TablePattern
 from hasync.model.position import Position, Start, StartKind
 from hasync.ports import ChangeSource
 from testbed import MariaDb, MySql
@@ -34,6 +35,10 @@ class Wanted:
     tables: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     seen: list[Table] = field(default_factory=list)
+
+    def patterns(self) -> list[TablePattern]:
+        """Name the tables, as a config would."""
+        return [TablePattern(self.schema, table) for table in self.tables or ("*",)]
 
     def emptied(self, schema: str, table: str) -> None: ...
 
