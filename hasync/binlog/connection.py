@@ -18,7 +18,7 @@ _REFUSED = {
     1045: "check user and password, and that the account may connect from this host",
     1130: "CREATE USER for this host",
     1142: "grant the privilege named in the message",
-    1227: "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the account",
+    1227: "GRANT REPLICATION SLAVE, REPLICATION CLIENT (MariaDB: BINLOG MONITOR) ON *.* TO the account",
     1251: "use an account with caching_sha2_password or mysql_native_password",
     1698: "check user and password, and that the account may connect from this host",
     2059: "use an account with caching_sha2_password or mysql_native_password",

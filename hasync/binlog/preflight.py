@@ -155,17 +155,21 @@ def _retention(variables: Mapping[str, str]) -> Check:
 
 def _grants(server: Server) -> Check:
     grants = " ".join(str(row[0]).upper() for row in server.rows("SHOW GRANTS"))
-    missing = [name for name, granted in _needed(grants) if not granted]
+    status = "BINLOG MONITOR" if server.flavor is Flavor.MARIADB else "REPLICATION CLIENT"
+    missing = [name for name, granted in _needed(grants, status) if not granted]
     return Check(
         name="source.grants",
         ok=not missing,
         detail="may read the binlog" if not missing else f"the account lacks {' and '.join(missing)}",
-        remedy="GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the account",
+        remedy=f"GRANT REPLICATION SLAVE, {status} ON *.* TO the account",
     )
 
 
-def _needed(grants: str) -> Iterator[tuple[str, bool]]:
-    """Privileges that come through a role are not listed; the server itself refuses the dump then."""
+def _needed(grants: str, status: str) -> Iterator[tuple[str, bool]]:
+    """Yield each privilege, and whether it is there; ``status``: the one to ask for the binlog's end by.
+
+    Privileges that come through a role are not listed; the server itself refuses the dump then.
+    """
     anything = "ALL PRIVILEGES ON *.*" in grants or "GRANT `" in grants
     yield "REPLICATION SLAVE", anything or "REPLICATION SLAVE" in grants.replace("REPLICATION SLAVE ADMIN", "")
-    yield "REPLICATION CLIENT", anything or "REPLICATION CLIENT" in grants or "BINLOG MONITOR" in grants
+    yield status, anything or "REPLICATION CLIENT" in grants or "BINLOG MONITOR" in grants
