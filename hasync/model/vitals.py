@@ -86,7 +86,11 @@ _NO_SESSION = {"kind": "session", "id": 0, "password": ""}
 
 
 def unpacked(packet: bytes) -> Message:
-    """Read a packet. Raises ValueError when it is none: both ends are of one release, so this is a bug."""
+    """Read a packet. Raises ValueError for one that this release does not know.
+
+    After an upgrade in place the supervisor is of the older release and its next worker
+    of the newer one, so both pass over what they do not know.
+    """
     document = json.loads(packet)
     try:
         return _READERS[document["kind"]](document)

@@ -129,7 +129,8 @@ class Parent:
             if not packet:
                 self._hang_up()
                 return
-            self._happened(do.Heard(at=self._clock.monotonic(), message=unpacked(packet)))
+            with contextlib.suppress(ValueError):  # a newer worker's, see unpacked()
+                self._happened(do.Heard(at=self._clock.monotonic(), message=unpacked(packet)))
 
     def _reap(self) -> None:
         """Bury all children that are gone: as process 1 of a container there may be others' as well."""

@@ -1,5 +1,6 @@
 """The worker's end of the pipe to its supervisor: session, heartbeats, last word; and what to do when it is gone."""
 
+import contextlib
 import ctypes
 import signal
 import socket
@@ -19,6 +20,11 @@ ORPHAN_S: Final = 5.0
 """How long a worker whose supervisor died may take to hand over; then the kernel ends it."""
 
 
+def end_after(seconds: float) -> None:
+    """Have the kernel end this process by SIGALRM; that holds even if no thread of it runs any more."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
 class Lifeline:
     """Keeps the supervisor informed, in two threads of its own. It never blocks anything else.
 
@@ -26,8 +32,17 @@ class Lifeline:
     dropped, news of the session is kept until it fits.
     """
 
-    def __init__(self, pipe: socket.socket, *, clock: Clock, every_s: float, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        pipe: socket.socket,
+        *,
+        clock: Clock,
+        every_s: float,
+        stop: threading.Event,
+        end_after: Callable[[float], None] = end_after,
+    ) -> None:
         """``every_s``: seconds between heartbeats; ``stop``: set when the supervisor is gone."""
+        self._end_after = end_after
         self._pipe = pipe
         self._clock = clock
         self._every_s = every_s
@@ -105,12 +120,15 @@ class Lifeline:
 
     def _listen(self) -> None:
         while packet := self._received():
-            message = unpacked(packet)
-            if isinstance(message, Past):
-                self.past = message
-                self._on_past(message)
+            with contextlib.suppress(ValueError):  # another release's, see unpacked()
+                self._heard(unpacked(packet))
         if not self._ended.is_set():
             self._orphaned()
+
+    def _heard(self, message: Message) -> None:
+        if isinstance(message, Past):
+            self.past = message
+            self._on_past(message)
 
     def _received(self) -> bytes:
         try:
@@ -119,9 +137,6 @@ class Lifeline:
             return b""
 
     def _orphaned(self) -> None:
-        """Hand over and end: nobody would close this worker's session if it died now.
-
-        The kernel's timer holds even if no thread of this process runs any more.
-        """
-        signal.setitimer(signal.ITIMER_REAL, ORPHAN_S)  # SIGALRM, which nobody here handles
+        """Hand over and end: nobody would close this worker's session if it died now."""
+        self._end_after(ORPHAN_S)
         self._stop.set()
