@@ -35,7 +35,7 @@ _CLAIMED_MARIADB = 4052
 _CLAIMED = "with the same server_uuid/server_id"
 _LOST_REMEDY = (
     "the binlog that holds this position is gone or another one: rebuild Redis from the tables, "
-    "then choose a new start; keep binlogs longer than the longest outage"
+    "then choose a new place ('hasync position reset'); keep binlogs longer than the longest outage"
 )
 
 

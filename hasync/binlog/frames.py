@@ -8,6 +8,7 @@ from enum import IntEnum
 from struct import Struct
 from zlib import crc32
 
+from hasync.binlog.remedies import RESET
 from hasync.errors import SourceRefused
 
 HEADER = Struct("<IBIIIH")
@@ -105,9 +106,13 @@ HEARTBEATS = frozenset({EventType.HEARTBEAT, EventType.HEARTBEAT_V2})
 GTIDS = frozenset({EventType.GTID, EventType.ANONYMOUS_GTID, EventType.GTID_TAGGED, EventType.MARIADB_GTID})
 """Each begins a transaction."""
 
-_STATEMENT = "SET GLOBAL binlog_format = 'ROW', also in the session that wrote it; then start after this transaction"
+_STATEMENT = (
+    "SET GLOBAL binlog_format = 'ROW', also in the session that wrote it; "
+    f"then move the stream behind this transaction: {RESET}"
+)
 REMEDIES: dict[int, str] = {
-    EventType.INCIDENT: "the server lost events here: compare the tables with Redis, then start after this event",
+    EventType.INCIDENT: "the server lost events here: compare the tables with Redis, "
+    f"then move the stream behind this event: {RESET}",
     EventType.BEGIN_LOAD_QUERY: _STATEMENT,
     EventType.EXECUTE_LOAD_QUERY: _STATEMENT,
     EventType.APPEND_BLOCK: _STATEMENT,

@@ -3,13 +3,14 @@
 from struct import error as StructError  # noqa: N812 - the name says more than "error"
 
 from hasync.binlog.frames import REMEDIES, STATEMENT_REMEDY, Event, type_name
+from hasync.binlog.remedies import RESET
 from hasync.binlog.statements import first_word
 from hasync.errors import PositionLost, SourceRefused
 
 DAMAGE = (ValueError, IndexError, StructError, OverflowError, RecursionError)
 """What reading bytes that make no sense ends in."""
 
-_BOUNDARY = "start at the beginning of a transaction; mysqlbinlog shows where they are"
+_BOUNDARY = f"move the stream to the beginning of a transaction, mysqlbinlog shows where they are: {RESET}"
 
 
 def damaged(kind: int, where: str, why: Exception) -> SourceRefused:
@@ -56,7 +57,7 @@ def without_commit(place: object) -> SourceRefused:
     """Return the error for a transaction that the server never finished, part of which was handed over."""
     return SourceRefused(
         f"the transaction at {place} ends without COMMIT, but part of it was handed over",
-        hint="compare the tables with Redis, then start after it",
+        hint=f"compare the tables with Redis, then move the stream behind it: {RESET}",
     )
 
 
@@ -64,7 +65,7 @@ def fewer_rows(place: object, missing: int) -> PositionLost:
     """Return the error for a transaction with fewer rows than were applied of it."""
     return PositionLost(
         f"the transaction at {place} has {missing} rows less than were applied of it",
-        hint="this server's history differs: compare the tables with Redis and choose a new start",
+        hint=f"this server's history differs: compare the tables with Redis and choose a new place: {RESET}",
     )
 
 
@@ -72,7 +73,8 @@ def handed_over(where: str) -> SourceRefused:
     """Return the error for a savepoint that takes back what was applied."""
     return SourceRefused(
         f"{where} takes back rows of a large transaction that were handed over in pieces",
-        hint="raise the source's max_rows over the size of that transaction, then resume",
+        hint="raise batch.max_rows (at most 1000000) and batch.max_bytes (at most 67108864) over the size of that "
+        "transaction, then 'hasync config apply'",
     )
 
 

@@ -8,13 +8,15 @@ from hasync.binlog.codec.effects import Effects
 from hasync.binlog.codec.images import Rows, Shape
 from hasync.binlog.codec.output import Output
 from hasync.binlog.codec.text import Text
+from hasync.binlog.remedies import RESET
 from hasync.binlog.tablemap import ColumnLayout
 from hasync.binlog.types import Extent, UnsupportedTypeError, decoding
 from hasync.errors import SourceRefused
 from hasync.model.change import Operation, Row, RowChanges, Selection, Table
 
 IMAGE_REMEDY = (
-    "SET GLOBAL binlog_row_image = 'FULL', also in the session that wrote it; then start after this transaction"
+    "SET GLOBAL binlog_row_image = 'FULL', also in the session that wrote it; "
+    f"then move the stream behind this transaction: {RESET}"
 )
 _NOWHERE = -1
 

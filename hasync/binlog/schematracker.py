@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from hasync.binlog.completion import Completed, Completion, MismatchError
 from hasync.binlog.ddl import AlterTable, CreateTable, Definition, DropTables, Path, RenameTables
+from hasync.binlog.remedies import RESET
 from hasync.binlog.schemahistory import SchemaHistory
 from hasync.binlog.spots import Reading, Spot, Statement
 from hasync.binlog.tablemap import TableMap
@@ -17,7 +18,7 @@ from hasync.errors import SourceRefused
 
 METADATA_REMEDY = (
     "SET GLOBAL binlog_row_metadata = 'FULL', also in the session that wrote it; "
-    "then start after the last event that was written without it"
+    f"then move the stream behind the last event that was written without it: {RESET}"
 )
 _MOST_TABLES = 10_000
 """Tables kept; past that all are forgotten, which costs a question to the catalog each."""

@@ -15,7 +15,7 @@ from hasync.model.position import Flavor, Position, Start, StartKind
 
 _LAST_DUMPABLE = 0xFFFFFFFF
 _CHOOSE = "choose another start; SHOW BINARY LOGS lists files and sizes"
-_REBUILD = "rebuild Redis from the tables and choose a new start"
+_REBUILD = "rebuild Redis from the tables and choose a new place ('hasync position reset')"
 
 Created = Callable[[str], float]
 """Tells when a binlog file was begun, Unix seconds."""

@@ -20,6 +20,7 @@ from hasync.binlog.compressed import PLAIN, plain
 from hasync.binlog.frames import GTIDS, Event, EventType
 from hasync.binlog.gtids import MariadbGtid
 from hasync.binlog.place import HEAD, Spot
+from hasync.binlog.remedies import RESET
 from hasync.binlog.statements import query_text, without_lead
 from hasync.errors import PositionLost
 
@@ -154,7 +155,7 @@ class Branches:
             raise PositionLost(
                 f"the XA transaction {xid} is not at {spot[0]}:{spot[1]} any more",
                 hint="the binlog was reset or is another server's: compare the tables with Redis, "
-                "then choose a new start",
+                f"then choose a new place: {RESET}",
             )
 
     def _search(self, xid: Xid, before: Spot) -> Generator[None, None, Spot]:
@@ -170,7 +171,7 @@ class Branches:
         raise PositionLost(
             f"XA COMMIT {xid} at {before[0]}:{before[1]}: its XA PREPARE is in none of the server's binlog files",
             hint="it was purged, so its rows cannot be read: correct in Redis what that transaction changed, "
-            "then start after it; keep binlogs longer than transactions stay prepared",
+            f"then move the stream behind it: {RESET}; keep binlogs longer than transactions stay prepared",
         )
 
     def _last_in(self, file: str, xid: Xid, before: Spot) -> Generator[None, None, Spot | None]:
