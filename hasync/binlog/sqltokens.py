@@ -63,7 +63,6 @@ _ESCAPING = r"""(?P<string>'(?:[^'\\]|\\.|'')*') | (?P<double>"(?:[^"\\]|\\.|"")
 _PLAIN = r"""(?P<string>'(?:[^']|'')*') | (?P<double>"(?:[^"]|"")*") |"""
 _FLAGS = re.VERBOSE | re.DOTALL
 _PATTERNS = {True: re.compile(_ESCAPING + _REST, _FLAGS), False: re.compile(_PLAIN + _REST, _FLAGS)}
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 
 _OLDEST_MYSQL = 80000
