@@ -1,6 +1,7 @@
 """``python -m tests.fuzz``: fuzz for a while, or show one case again."""
 
 import argparse
+import math
 import os
 import secrets
 import sys
@@ -14,10 +15,21 @@ from tests.fuzz.target import deliver
 from tests.fuzz.wire import kind_of
 
 
+def seconds(text: str) -> float:
+    """Read how long to fuzz. Raises ArgumentTypeError: argparse reads the variable's text, too, and tells it."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"FUZZ_S: {text!r} is no number of seconds")
+    return number
+
+
 def main() -> int:
     """Return 0 when nothing was found that is not known."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the reading of binlog packets.")
-    parser.add_argument("--seconds", type=float, default=float(os.environ.get("FUZZ_S") or 600), help="default 600")
+    parser.add_argument("--seconds", type=seconds, default=os.environ.get("FUZZ_S") or "600", help="default 600")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="any text; the same one gives the same cases")
     parser.add_argument("--case", type=int, help="show this case only")
     chosen = parser.parse_args()
