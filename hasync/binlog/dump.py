@@ -132,19 +132,19 @@ class Dump:
 
     def _joined_payload(self) -> bytes | None:
         """Join the packets of an event of 16 MiB or more; the last one is not full."""
-        parts = []
         buffer, at = self.buffer, self.at
-        while True:
+        bounds = []
+        size = _FULL_PACKET
+        while size == _FULL_PACKET:  # first look whether it is all there: copying it each time would take for ever
             size = int.from_bytes(buffer[at : at + 3], "little")
             end = at + 4 + size
             if len(buffer) < at + 4 or len(buffer) < end:
                 self._needed_bytes = end - self.at
                 return None
-            parts.append(buffer[at + 4 : end])
+            bounds.append((at + 4, end))
             at = end
-            if size < _FULL_PACKET:
-                self.at = at
-                return b"".join(parts)
+        self.at = at
+        return b"".join([buffer[start:end] for start, end in bounds])
 
     def _readable(self) -> bool:
         pending = getattr(self._socket, "pending", None)

@@ -4,6 +4,8 @@ The values of :mod:`hasync.model.gtid` are frozen; per transaction that would co
 whole set, so this one grows in place and is printed only when a segment is handed over.
 """
 
+from bisect import bisect_left, bisect_right
+from operator import itemgetter
 from typing import Protocol
 
 from hasync.binlog.frames import Event
@@ -32,8 +34,8 @@ class Executed(Protocol):
         """Whether the transaction is known to be before the reader's place, so that it must not come twice."""
 
     @property
-    def last(self) -> tuple[bytes, int]:
-        """The transaction added last, if its number is the highest of its origin; else ``(b"", 0)``.
+    def last(self) -> tuple[bytes, int, int]:
+        """The transaction added last, and the next higher number of its origin in the set (0: none); ``(b"", 0, 0)``.
 
         The origin as a GTID event has it: the UUID, or server id and domain in four bytes each.
         """
@@ -53,28 +55,39 @@ class MysqlExecuted:
         self._newest = ("", 0)
 
     def add(self, origin: str, number: int) -> None:
-        """Take one transaction in; the next number in a row costs no search."""
+        """Take one transaction in; the span that it belongs to grows, and joins the next one where they meet."""
         spans = self._spans.setdefault(origin, [])
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        elif not self.has(origin, number):
-            grown = MysqlGtidSet.parse(str(self)).add(f"{origin}:{number}")
-            self._spans[origin] = [list(span) for span in grown.origins[origin]]
+        at = bisect_left(spans, number, key=itemgetter(0))  # the first span that begins at it, or behind
         self._newest = (origin, number)
+        if at and number <= spans[at - 1][1]:
+            return
+        if at and spans[at - 1][1] == number - 1:
+            at -= 1
+            spans[at][1] = number
+        elif at == len(spans) or spans[at][0] != number:
+            spans.insert(at, [number, number])
+        if at + 1 < len(spans) and spans[at + 1][0] == spans[at][1] + 1:
+            spans[at][1] = spans.pop(at + 1)[1]
 
     @property
-    def last(self) -> tuple[bytes, int]:
+    def last(self) -> tuple[bytes, int, int]:
         """See :class:`Executed`; a tagged one is none, its event is of another kind."""
         origin, number = self._newest
-        if not origin or ":" in origin or self._spans[origin][-1][1] != number:
-            return b"", 0
-        return bytes.fromhex(origin.replace("-", "")), number
+        if not origin or ":" in origin:
+            return b"", 0, 0
+        spans = self._spans[origin]
+        at = bisect_right(spans, number, key=itemgetter(0)) - 1
+        if spans[at][1] != number:
+            return b"", 0, 0
+        taken = spans[at + 1][0] if at + 1 < len(spans) else 0
+        return bytes.fromhex(origin.replace("-", "")), number, taken
 
     def extend(self, number: int) -> None:
         """See :class:`Executed`."""
-        origin, _ = self._newest
-        self._spans[origin][-1][1] = number
-        self._newest = (origin, number)
+        origin, first = self._newest
+        spans = self._spans[origin]
+        spans[bisect_right(spans, first, key=itemgetter(0)) - 1][1] = number - 1
+        self.add(origin, number)
 
     def has(self, origin: str, number: int) -> bool:
         """Whether the transaction is in the set."""
@@ -104,13 +117,13 @@ class MariadbExecuted:
         self._newest = (origin, number)
 
     @property
-    def last(self) -> tuple[bytes, int]:
+    def last(self) -> tuple[bytes, int, int]:
         """See :class:`Executed`."""
         origin, number = self._newest
         if not origin:
-            return b"", 0
+            return b"", 0, 0
         domain, _, server = origin.partition("-")
-        return int(server).to_bytes(4, "little") + int(domain).to_bytes(4, "little"), number
+        return int(server).to_bytes(4, "little") + int(domain).to_bytes(4, "little"), number, 0
 
     def extend(self, number: int) -> None:
         """See :class:`Executed`; numbers may leave gaps."""

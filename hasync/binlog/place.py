@@ -111,8 +111,8 @@ class Place:
             self._executed.extend(last)
 
     @property
-    def last_gtid(self) -> tuple[bytes, int]:
-        """The newest transaction's origin, as its event has it, and its number; ``(b"", 0)`` when none is known."""
+    def last_gtid(self) -> tuple[bytes, int, int]:
+        """See :attr:`hasync.binlog.gtids.Executed.last`."""
         return self._executed.last
 
     def advance(self, pos: int) -> None:

@@ -1,5 +1,8 @@
 """Rows of the open transaction: to their layouts, past what is applied, into the segments; and back to a savepoint."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from hasync.binlog import refusals
 from hasync.binlog.codec.output import Mark, Output
 from hasync.binlog.frames import Event, EventType, lenenc
@@ -65,12 +68,13 @@ class RowEvents:
         if skipped != self.skipped or not self._segments.forget_since(mark):
             raise refusals.handed_over(where)
 
-    def table_map(self, event: Event) -> None:
-        """Take a TABLE_MAP event in. Raises what :meth:`Layouts.of` raises."""
+    def table_map(self, event: Event, where: str) -> None:
+        """Take a TABLE_MAP event in. Raises what :meth:`Layouts.of` raises, with ``where``."""
         self._segments.add_bytes(event.size)
         data, at = event.data, event.at
         number = int.from_bytes(data[at : at + 6], "little")
-        self._tables[number] = self._layouts.of(data[at + 8 : event.end])
+        with located(where):
+            self._tables[number] = self._layouts.of(data[at + 8 : event.end])
 
     def rows(self, event: Event, where: str) -> None:
         """Take a rows event in. Raises SourceRefused, PositionLost, ValueError when it is damaged."""
@@ -81,6 +85,7 @@ class RowEvents:
             self._take_rows(event, number, where)
         if flags & _STATEMENT_END:
             self._tables.clear()
+            self._segments.output.end_statement()
 
     def _take_rows(self, event: Event, number: int, where: str) -> None:
         layout = self._tables.get(number)
@@ -94,10 +99,8 @@ class RowEvents:
         size = (width + 7 >> 3) * (2 if operation is Operation.UPDATE else 1)
         if width != layout.map.width or at + size > event.end:
             raise ValueError(f"rows of {width} columns for {layout.path}, which has {layout.map.width}")
-        try:
+        with located(where):
             plan = self._plan(layout, event, data[at : at + size])
-        except SourceRefused as refused:
-            raise SourceRefused(f"{where}: {refused.message}", hint=refused.hint) from refused
         try:
             self._add_rows(plan, data, (at + size, event.end), event.size)
         except refusals.DAMAGE as damaged:
@@ -117,6 +120,16 @@ class RowEvents:
             self._segments.add(plan or NOBODYS, range(skipped, rows), size)
         if plan is not None:
             plan.release()
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Let a refusal say at which event it came up."""
+    try:
+        yield
+    except SourceRefused as refused:
+        refused.message = f"{where}: {refused.message}"
+        raise
 
 
 class Nobodys:

@@ -384,7 +384,7 @@ class Transactions:
         if self._passing:
             self._segments.add_bytes(event.size)
         else:
-            self._rows.table_map(event)
+            self._rows.table_map(event, self._at(event))
 
     def _row_images(self, event: Event) -> None:
         self._require_inside(event)

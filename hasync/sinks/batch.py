@@ -89,7 +89,7 @@ class Batch:
         return SinkRefused(message, hint=LASTING["WRONGTYPE"])
 
     def _named(self, index: int) -> str:
-        verb, key = self._command(index)[:2]
+        verb, key = (*self._command(index), b"")[:2]
         return f"{verb.decode()} {key.decode(errors='backslashreplace')!r} (command {index + 1} of {self.replies})"
 
     def _command(self, index: int) -> Command:

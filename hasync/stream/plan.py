@@ -40,6 +40,7 @@ class TablePlan:
         elif self.by_row or not _run_beside_handler(steps, changes, writes):
             for number in range(changes.rows):
                 _run(steps, changes, slice(number, number + 1), writes)
+        writes.end_event()
 
 
 def _run(steps: Sequence[Step], changes: RowChanges, rows: slice, writes: WriteSet) -> None:

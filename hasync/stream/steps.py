@@ -125,8 +125,7 @@ class WriteStep:
             self._put(rows, new_keys, writes)
             return
         # All deletes first: rows of one statement may move onto each other's keys, in any order.
-        moved = [old for old, new in zip(old_keys, new_keys, strict=True) if old != new and old is not None]
-        writes.delete_all(moved)
+        writes.leave(old_keys, new_keys)
         self._put(rows, new_keys, writes)
 
     def delete(self, before: Rows, writes: WriteSet) -> None:

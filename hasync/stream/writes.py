@@ -63,11 +63,12 @@ class WriteSet:
     ``skipped`` counts rows that wrote nothing, by reason (``null_key``, ``reserved_key``).
     """
 
-    __slots__ = ("_published", "_writes", "skipped")
+    __slots__ = ("_fresh", "_published", "_writes", "skipped")
 
     def __init__(self) -> None:
         self._writes: dict[bytes, _Pending] = {}
         self._published: list[Command] = []
+        self._fresh: set[bytes] = set()
         self.skipped: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -89,6 +90,20 @@ class WriteSet:
         """Delete keys; None stands for no key."""
         self._writes.update(dict.fromkeys(keys))  # type: ignore[arg-type]  # the None is dropped in the next line
         self._writes.pop(None, None)  # type: ignore[call-overload]
+
+    def leave(self, old_keys: Iterable[Value], new_keys: Iterable[Value]) -> None:
+        """Delete the keys that rows moved away from, but for those that another row of their event moved to."""
+        for old, new in zip(old_keys, new_keys, strict=True):
+            if old == new:
+                continue
+            if old is not None and old not in self._fresh:
+                self.delete(old)
+            if new is not None:
+                self._fresh.add(new)
+
+    def end_event(self) -> None:
+        """Forget which keys rows moved to: from here on they may be deleted again."""
+        self._fresh.clear()
 
     def hash(self, key: bytes, fields: dict[bytes, Value], ttl_ms: int | None = None) -> None:
         """Set the fields of a hash and remove those that are None; takes ``fields`` over. Other fields stay."""

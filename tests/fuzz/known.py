@@ -7,9 +7,7 @@ STANDS = {
 """Kinds that stay, and why."""
 
 OPEN = {
-    "error that does not say where": "errors of the frame name no file, those of a row image no place",
-    "unnoticed: gap inside a transaction": "an event that is missing leaves a hole that nobody looks at",
-    "unnoticed: place went back": "an event that comes twice, or overlaps the one before",
+    "unnoticed: place went back": "between transactions: an event that comes twice, or overlaps the one before",
     "unnoticed: no place": "an event of a transaction that names no place leaves the position behind",
     "unnoticed: damaged body": "a ROTATE cut short; transaction numbers that no server gives; odd types in a table map",
 }

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Protocol
 
 from hasync.binlog.layouts import Layouts
@@ -14,6 +15,7 @@ from hasync.model.change import Segment, Selection, Table
 from hasync.model.position import Position
 from tests.fuzz.corpus import SCHEMA, Scene
 from tests.fuzz.tables import Id
+from tests.unit.binlog.events import Shelf
 
 
 class Codec(Protocol):
@@ -26,7 +28,14 @@ class Codec(Protocol):
     def ready(self) -> bool: ...
 
     @property
+    def unfinished(self) -> bool: ...
+
+    @property
     def position(self) -> Position: ...
+
+    def run(self, buffer: bytes, at: int) -> int: ...
+
+    def go_on(self) -> None: ...
 
     def feed(self, packet: bytes) -> None: ...
 
@@ -64,10 +73,16 @@ class Setup:
 
     max_rows: int = 1000
     every: int = 1
+    buffered: bool = False
+    """Packets come as a buffer for the fast lane, not one by one."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> "Setup":
-        return cls(max_rows=dice.choice((1, 2, 3, 7, 1000, 1000, 1000)), every=dice.choice((1, 1, 1, 2, 50)))
+        return cls(
+            max_rows=dice.choice((1, 2, 3, 7, 1000, 1000, 1000)),
+            every=dice.choice((1, 1, 1, 2, 50)),
+            buffered=dice.random() < 0.5,
+        )
 
 
 @dataclass(slots=True)
@@ -104,6 +119,7 @@ def codec(scene: Scene, start: Position, setup: Setup) -> Codec:
         seek=Seek(),
         layouts=Layouts(interest=interest, charsets=scene.charsets, flavor=scene.flavor, catalog=catalog),
         limits=Limits(max_rows=setup.max_rows, max_bytes=1 << 22),
+        archive=Shelf({}),
         checksum=scene.checksum,
     )
 
@@ -116,13 +132,36 @@ def deliver(scene: Scene, packets: Sequence[bytes], setup: Setup, start: Positio
     found = Delivery()
     subject = codec(scene, start or scene.start, setup)
     try:
-        for packet in packets:
-            subject.feed(packet)
-            while subject.due:
-                found.segments.append(subject.take())
+        for taken in _buffered(subject, packets) if setup.buffered else _singly(subject, packets):
+            found.segments.append(taken)
         if subject.ready:
             found.segments.append(subject.take())
         found.position = subject.position
     except HasyncError as error:
         found.error = error
     return found
+
+
+def _singly(subject: Codec, packets: Sequence[bytes]) -> Iterator[Segment]:
+    for packet in packets:
+        subject.feed(packet)
+        while subject.due or subject.unfinished:
+            if subject.due:
+                yield subject.take()
+            else:
+                subject.go_on()
+
+
+def _buffered(subject: Codec, packets: Sequence[bytes]) -> Iterator[Segment]:
+    """Let the fast lane take what it can of a buffer; what it leaves is fed."""
+    ends = list(accumulate(len(packet) + 4 for packet in packets))
+    buffer = b"".join(len(packet).to_bytes(3, "little") + b"\0" + packet for packet in packets)
+    starts = dict(zip([0, *ends], packets, strict=False))
+    at = 0
+    while at < len(buffer):
+        at, was = subject.run(buffer, at), at
+        if at == was and not subject.due:
+            yield from _singly(subject, [starts[at]])
+            at += 4 + len(starts[at])
+        while subject.due:
+            yield subject.take()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -90,8 +91,12 @@ def wrong_checksum(scene: Scene) -> Sequence[bytes]:
     return [*scene.packets[:number], scene.packets[number][:-1] + b"\0"]
 
 
-@pytest.mark.xfail(reason="the codec does not look at it; tests/fuzz/known.py names the kind")
-@pytest.mark.parametrize("damage", [dropped, repeated, unplaced, short_rotate, wrong_checksum])
+def _open(damage: Callable[[Scene], Sequence[bytes]]) -> Any:
+    reason = "the codec does not look at it; tests/fuzz/known.py names the kind"
+    return pytest.param(damage, marks=pytest.mark.xfail(reason=reason, raises=AssertionError))
+
+
+@pytest.mark.parametrize("damage", [dropped, repeated, wrong_checksum, _open(unplaced), _open(short_rotate)])
 def test_damage_that_the_place_shows_is_an_error(damage: Callable[[Scene], Sequence[bytes]]) -> None:
     """A rows event that is missing or comes twice, a COMMIT without a place: an error that says where."""
     scene = mysql("bulk")  # with rows events in the middle of a statement

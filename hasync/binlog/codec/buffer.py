@@ -14,6 +14,8 @@ if cython.compiled:
 _GAP = 24
 """Room in front of an argument for its length: ``$``, up to 20 digits, CR, LF."""
 
+_LARGE = 1 << 22
+
 
 @cython.cclass
 class Buffer:
@@ -152,6 +154,14 @@ class Buffer:
             self.view[:rest] = self.view[size_bytes : self.at]
         self.at = rest
         return 0
+
+    def shrink(self) -> None:
+        """Give memory back that one huge value took."""
+        if self.room > _LARGE and self.at < _LARGE // 4:
+            kept = bytearray(_LARGE // 4)
+            kept[: self.at] = self.view[: self.at]
+            self.view = kept
+            self.room = _LARGE // 4
 
     def slice(self, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> bytes:
         """Return a copy of the bytes from ``start`` to ``end``."""

@@ -281,10 +281,18 @@ class Write:
             middle = buffer.at
             self.key.add(out, rows, row, False, False)
             if buffer.at - middle != middle - start or not buffer.same(start, middle, middle - start):
-                text = buffer.slice(start, middle - 2)
-                out.moved.append(text.partition(b"\r\n")[2])
+                old = _argument(buffer, start, middle)
+                if old not in out.fresh:  # else another row of this statement has just moved there
+                    out.moved.append(old)
+                if buffer.at > middle:
+                    out.fresh.add(_argument(buffer, middle, buffer.at))
         buffer.at = start
         return 0
+
+
+def _argument(buffer: Buffer, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> bytes:
+    """Return the text of an argument: what is between its length and its line end."""
+    return buffer.slice(start, end - 2).partition(b"\r\n")[2]
 
 
 @cython.cfunc

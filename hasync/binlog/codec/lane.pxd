@@ -38,6 +38,7 @@ cdef class Lane:
     cdef bytes origin
     cdef unsigned long long number
     cdef bint numbered
+    cdef unsigned long long taken
     cdef unsigned long long micros
     cdef unsigned long long began
     cdef list tables

@@ -143,6 +143,7 @@ class Lane:
         self.origin = b""
         self.number = 0
         self.numbered = False
+        self.taken = 0
         self.micros = self.began = 0
         self.tables: list[LaneTable] = []
         self.numbers = array("Q", bytes(8 * _TABLES_MOST))
@@ -153,8 +154,8 @@ class Lane:
         self.commit_time = 0.0
         self.starved = self.full = False
 
-    def follow(self, origin: bytes, number: int) -> None:
-        """Say which GTID the last transaction had.
+    def follow(self, origin: bytes, number: int, taken: int) -> None:
+        """Say which GTID the last transaction had, and the next higher number that was executed before (0: none).
 
         ``origin``: what of the event must be the same again (MySQL: the UUID; MariaDB: server id and domain,
         four bytes each); empty when it had none.
@@ -162,6 +163,7 @@ class Lane:
         self.origin = origin
         self.number = number
         self.numbered = bool(origin)
+        self.taken = taken
 
     def run(self, data: bytes, at: int, pos: int, room: tuple[int, int]) -> int:
         """Take transactions from ``data[at:]``, of which the first byte is at ``pos`` of the binlog file.
@@ -317,7 +319,7 @@ class Lane:
         if self.kind == _GTID:
             if not self.numbered or self.end - body < 25 or not same(data, body + 1, self.origin, 16):
                 return _OTHERWISE
-            if self.little(body + 17, 8) != self.number + 1:
+            if self.little(body + 17, 8) != self.number + 1 or self.number + 1 == self.taken:
                 return _OTHERWISE
             self.number += 1
         elif self.kind != _ANONYMOUS or self.numbered:
@@ -393,4 +395,5 @@ class Lane:
         plan.rows.data = b""
         if flags & _STATEMENT_END:
             self.tables.clear()
+            self.output.fresh.clear()
         return _DONE

@@ -16,6 +16,7 @@ cdef class Output:
     cdef dict numbers
     cdef list objects
     cdef public list moved
+    cdef public set fresh
     cdef public Py_ssize_t null_keys
     cdef public Py_ssize_t reserved_keys
 

@@ -82,6 +82,7 @@ class Output:
         self.numbers: dict[tuple[Table, Operation], int] = {}
         self.objects: list[RowChanges] = []
         self.moved: list[bytes] = []
+        self.fresh: set[bytes] = set()
         self.null_keys = self.reserved_keys = 0
 
     def target(self, table: Table, operation: Operation) -> int:
@@ -102,6 +103,10 @@ class Output:
         """End the run that is open, if any."""
         base: cython.Py_ssize_t = self.count * _RUN
         if self.verb < 0:
+            return 0
+        if self.verb != 0 and self.commands == 0:  # its rows had no key; a command without arguments is none
+            self.verb = -1
+            self.arguments = self.verbs = 0
             return 0
         if base + _RUN > len(self.runs):
             self.runs = _doubled(self.runs)
@@ -128,6 +133,10 @@ class Output:
         self.tallied += 1
         return 0
 
+    def end_statement(self) -> None:
+        """Forget which keys its rows moved to: from here on they may be deleted again."""
+        self.fresh.clear()
+
     def add(self, change: RowChanges) -> None:
         """Append rows as objects."""
         self.close_run()
@@ -150,6 +159,7 @@ class Output:
         """Drop what was appended since ``mark``."""
         self.close_run()
         self.moved = []
+        self.fresh.clear()
         self.objects = self.objects[: self._objects_in(mark.runs)]
         self.count = mark.runs
         self.buffer.at = mark.at
@@ -263,16 +273,21 @@ class Output:
         return Packed((name,), 1, b"*%d\r\n$%d\r\n%b\r\n%b" % (elements, len(name), name, body))
 
     def _tallies(self, count: cython.Py_ssize_t) -> Iterator[Tally]:
-        sums = array("l", bytes(8 * len(self.targets)))
+        sums: dict[int, int] = {}
         self._sum_up(sums, count)
-        for (table, operation), rows in zip(self.targets, sums, strict=True):
-            if rows:
-                yield Tally(table, operation, rows)
+        for target, rows in sums.items():
+            table, operation = self.targets[target]
+            yield Tally(table, operation, rows)
 
-    def _sum_up(self, sums: cython.long[::1], count: cython.Py_ssize_t) -> None:
+    def _sum_up(self, sums: dict[int, int], count: cython.Py_ssize_t) -> None:
         i: cython.Py_ssize_t
+        rows: cython.long = 0
         for i in range(count):
-            sums[self.tallies[i * _TALLY]] += self.tallies[i * _TALLY + 1]
+            rows += self.tallies[i * _TALLY + 1]
+            if i + 1 == count or self.tallies[i * _TALLY] != self.tallies[i * _TALLY + _TALLY]:
+                target = self.tallies[i * _TALLY]
+                sums[target] = sums.get(target, 0) + rows
+                rows = 0
 
     def _shift(self, mark: Mark) -> None:
         kept = [self._run(number) for number in range(mark.runs, self.count)]
@@ -280,6 +295,7 @@ class Output:
         for verb, arguments, commands, verbs, end in kept:
             self._append(verb, arguments, commands, verbs, end - mark.at)
         self.buffer.drop_front(mark.at)
+        self.buffer.shrink()
         i: cython.Py_ssize_t
         gone: cython.Py_ssize_t = mark.tallies * _TALLY
         for i in range(gone, self.tallied * _TALLY):

@@ -84,6 +84,7 @@ def written(plan: TablePlan, events: Iterable[Event]) -> tuple[Change, ...]:
         data = b"".join(image(row) for pair in event for row in pair)
         count = reading.read(b"?" + data + b"?", (1, 1 + len(data)))
         reading.put(output, 0, count)
+        output.end_statement()
         output.mark()
     return output.take(output.mark())
 
@@ -117,10 +118,12 @@ class Store:
         self.keys[key] = (value, ttl[1] if ttl else None)
 
     def mset(self, *pairs: bytes) -> None:
+        assert pairs, "Redis refuses MSET without arguments, and with it the batch"
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             self.set(key, value)
 
     def unlink(self, *keys: bytes) -> None:
+        assert keys, "Redis refuses UNLINK without arguments, and with it the batch"
         for key in keys:
             self.keys.pop(key, None)
 
@@ -166,3 +169,36 @@ def test_rules_that_meet_on_keys_write_the_same_from_images_as_from_rows(rules: 
     """Also when the last write to a key is another rule's."""
     plan = plan_of(rules)
     assert stored(written(plan, events)) == stored(stepped(plan, events))
+
+
+def test_rows_that_swap_keys_in_several_events_of_a_statement_keep_them() -> None:
+    """A key that a row of the statement has just moved to is not deleted when another row leaves it."""
+    plan = plan_of(["{set: {key: 's:{name}', value: '{id}'}}", "{delete: ['s:x:{id}']}"])
+    swap = [((b"1", b"a", None), (b"1", b"b", None)), ((b"2", b"b", None), (b"2", b"a", None))]
+    output = Output()
+    for pair in swap:  # one event each
+        reading = Images(extents=EXTENTS, operation=Operation.UPDATE, bitmaps=b"\7\7").plan(
+            Wanted(TABLE, plan, LAYOUT, {63: BINARY})
+        )
+        data = b"".join(image(row) for row in pair)
+        reading.put(output, 0, reading.read(data, (0, len(data))))
+    output.end_statement()
+    store = Store()
+    store.run([(b"SET", b"s:a", b"1"), (b"SET", b"s:b", b"2")])
+    store.run(project(output.take(output.mark())).commands())
+    assert (store.keys[b"s:a"], store.keys[b"s:b"]) == ((b"2", None), (b"1", None))
+
+
+def test_row_that_moves_on_in_a_later_statement_leaves_nothing_behind() -> None:
+    """What a statement moved to may be left by the next one."""
+    plan = plan_of(["{set: {key: 's:{name}', value: '{id}'}}"])
+    moves = [((b"1", b"a", None), (b"1", b"b", None)), ((b"1", b"b", None), (b"1", b"c", None))]
+    keys = stored(written(plan, [(Operation.UPDATE, [move]) for move in moves]))
+    assert (b"s:b" in keys, b"s:c" in keys) == (False, True)
+
+
+def test_row_without_a_key_writes_no_command() -> None:
+    """An MSET without arguments would be refused, and every batch after it."""
+    for rule in ("{set: {key: 'u:{name}', value: '{id}'}}", "{delete: ['u:{name}']}"):
+        changes = written(plan_of([rule]), [(Operation.INSERT, [((b"1", None, None),)])])
+        assert project(changes).commands() == []
