@@ -1,8 +1,10 @@
 """What is told when a transaction cannot be followed: each with its remedy. ``where`` is event type and place."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from struct import error as StructError  # noqa: N812 - the name says more than "error"
 
-from hasync.binlog.frames import REMEDIES, STATEMENT_REMEDY, Event, type_name
+from hasync.binlog.frames import REMEDIES, STATEMENT_REMEDY, Event
 from hasync.binlog.remedies import RESET
 from hasync.binlog.statements import first_word
 from hasync.errors import PositionLost, SourceRefused
@@ -13,10 +15,24 @@ DAMAGE = (ValueError, IndexError, StructError, OverflowError, RecursionError)
 _BOUNDARY = f"move the stream to the beginning of a transaction, mysqlbinlog shows where they are: {RESET}"
 
 
-def damaged(kind: int, where: str, why: Exception) -> SourceRefused:
-    """Return the error for an event whose bytes make no sense; ``where``: file and offset of its begin."""
+@contextmanager
+def located(where: Callable[[], str]) -> Iterator[None]:
+    """Let every error say at which event it came up, and make one of damage. ``where``: event type, file, offset."""
+    try:
+        yield
+    except DAMAGE as why:
+        raise damaged(where(), why) from why
+    except (SourceRefused, PositionLost) as refused:
+        here = where()
+        if here not in refused.message:
+            refused.message = f"{here}: {refused.message}"
+        raise
+
+
+def damaged(where: str, why: Exception) -> SourceRefused:
+    """Return the error for an event whose bytes make no sense; ``where``: its type, file and begin."""
     return SourceRefused(
-        f"{type_name(kind)} at {where} cannot be read: {why}",
+        f"{where} cannot be read: {why}",
         hint="report this with the output of mysqlbinlog -vvv for that place",
     )
 

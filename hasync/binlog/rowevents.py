@@ -1,8 +1,5 @@
 """Rows of the open transaction: to their layouts, past what is applied, into the segments; and back to a savepoint."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from hasync.binlog import refusals
 from hasync.binlog.codec.output import Mark, Output
 from hasync.binlog.frames import Event, EventType, lenenc
@@ -10,7 +7,6 @@ from hasync.binlog.layouts import Layout, Layouts
 from hasync.binlog.partial import PartialPlan
 from hasync.binlog.rowplan import RowPlan
 from hasync.binlog.segments import Segments
-from hasync.errors import SourceRefused
 from hasync.model.change import Operation
 
 OPERATIONS = {
@@ -68,13 +64,12 @@ class RowEvents:
         if skipped != self.skipped or not self._segments.forget_since(mark):
             raise refusals.handed_over(where)
 
-    def table_map(self, event: Event, where: str) -> None:
-        """Take a TABLE_MAP event in. Raises what :meth:`Layouts.of` raises, with ``where``."""
+    def table_map(self, event: Event) -> None:
+        """Take a TABLE_MAP event in. Raises what :meth:`Layouts.of` raises."""
         self._segments.add_bytes(event.size)
         data, at = event.data, event.at
         number = int.from_bytes(data[at : at + 6], "little")
-        with located(where):
-            self._tables[number] = self._layouts.of(data[at + 8 : event.end])
+        self._tables[number] = self._layouts.of(data[at + 8 : event.end])
 
     def rows(self, event: Event, where: str) -> None:
         """Take a rows event in. Raises SourceRefused, PositionLost, ValueError when it is damaged."""
@@ -99,8 +94,7 @@ class RowEvents:
         size = (width + 7 >> 3) * (2 if operation is Operation.UPDATE else 1)
         if width != layout.map.width or at + size > event.end:
             raise ValueError(f"rows of {width} columns for {layout.path}, which has {layout.map.width}")
-        with located(where):
-            plan = self._plan(layout, event, data[at : at + size])
+        plan = self._plan(layout, event, data[at : at + size])
         try:
             self._add_rows(plan, data, (at + size, event.end), event.size)
         except refusals.DAMAGE as damaged:
@@ -120,16 +114,6 @@ class RowEvents:
             self._segments.add(plan or NOBODYS, range(skipped, rows), size)
         if plan is not None:
             plan.release()
-
-
-@contextmanager
-def located(where: str) -> Iterator[None]:
-    """Let a refusal say at which event it came up."""
-    try:
-        yield
-    except SourceRefused as refused:
-        refused.message = f"{where}: {refused.message}"
-        raise
 
 
 class Nobodys:

@@ -20,6 +20,7 @@ from hasync.binlog.frames import (
     EventType,
     checksummed,
     rotation,
+    type_name,
 )
 from hasync.binlog.layouts import Layouts
 from hasync.binlog.place import Place, Seek
@@ -147,10 +148,8 @@ class Transactions:
         self._began = f"{self._place.file}:{self._place.end}"
         kind = self._kind = packet[5] if len(packet) > HEADER_BYTES else 0
         settled = self._place.settled
-        try:
+        with refusals.located(self._where):
             self._dispatch(kind, packet)
-        except refusals.DAMAGE as why:
-            raise refusals.damaged(kind, self._began, why) from why
         if not settled:  # what is read on the way to the start is nobody's
             self._segments.clear()
         if self._steps:
@@ -166,10 +165,11 @@ class Transactions:
         self._run_steps(lambda: self._segments.due)
 
     def _run_steps(self, enough: Callable[[], bool]) -> None:
-        try:
+        with refusals.located(self._where):
             self._steps.run(_STEPS, enough)
-        except refusals.DAMAGE as why:
-            raise refusals.damaged(self._kind, self._began, why) from why
+
+    def _where(self) -> str:
+        return f"{type_name(self._kind)} at {self._began}"
 
     def close(self) -> None:
         """End what is read besides the dump; nothing may be fed any more."""
@@ -384,7 +384,7 @@ class Transactions:
         if self._passing:
             self._segments.add_bytes(event.size)
         else:
-            self._rows.table_map(event, self._at(event))
+            self._rows.table_map(event)
 
     def _row_images(self, event: Event) -> None:
         self._require_inside(event)

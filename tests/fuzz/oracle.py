@@ -12,7 +12,7 @@ from tests.fuzz.tables import Id
 from tests.fuzz.target import Delivery, Setup, deliver
 from tests.fuzz.wire import FORMAT_DESCRIPTION, kind_of, sealed
 
-_FILE_AND_PLACE = re.compile(r"\S+\.\d{6,}:\d+")
+_FILE_AND_PLACE = re.compile(r"\S+\.\d+:-?\d+")
 _TYPE = re.compile(r"\b[A-Z0-9_]+_EVENT \(\d+\)|event type \d+|event of type \d+|table map|row image|rows? of |column ")
 _TAKEN_BACK = "handed over in pieces"
 
