@@ -7,24 +7,36 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hasync.cli.invocation import Cluster, Invocation, Outside, Servers
+from hasync.binlog.beats import SqlBeats
+from hasync.cli.invocation import Cluster, Invocation, Outside, ProbeAccount, Servers
 from hasync.cli.supervision import supervise
 from hasync.clock import SystemClock
 from hasync.cluster.assembly import stream_coordination
 from hasync.cluster.checks import zookeeper_checks
 from hasync.cluster.configs import StreamList
+from hasync.cluster.drills import DrillRecord
 from hasync.cluster.members import MemberList
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
+from hasync.drill.handlers import counts_key
+from hasync.drill.probe import SQL, BeatCounts, BeatTable
 from hasync.logs import open_log, route_drivers, wants_json
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.ports import ChangeSource, Sink
 from hasync.settings import environment
-from hasync.worker.adapters import build_session, build_sink, build_source, secrets_from
+from hasync.sinks.beats import RedisBeats
+from hasync.worker.adapters import (
+    build_endpoint,
+    build_logins,
+    build_session,
+    build_sink,
+    build_source,
+    secrets_from,
+)
 from hasync.worker.installation import codec_check
 from hasync.worker.instance import run_worker
 from hasync.worker.lifeline import Lifeline
@@ -58,6 +70,7 @@ def _cluster(call: Invocation, session: ZooKeeperSession) -> Cluster:
         checks=lambda: zookeeper_checks(
             session, znodes, asked_s=call.settings.zookeeper.session_timeout_s, clock=clock
         ),
+        drills=lambda name: DrillRecord(session=session, znodes=znodes.stream(name)),
     )
 
 
@@ -82,6 +95,16 @@ class StreamServers:
         # The server id is made of the stream's name: under the stream's own one MySQL would end the leader's dump.
         alias = f"{self.stream}/{call.member}"
         return build_source(self.config, stream=alias, settings=call.settings, secrets=secrets, clock=call.clock)
+
+    def probe(self, account: ProbeAccount) -> tuple[BeatTable, BeatCounts]:
+        """Build both ends of a drill's probe, as the account of its own in MySQL and the stream's in Redis."""
+        call, secrets = self.call, secrets_from(self.call.outside.environ)
+        password = secrets.resolve(account.password) if account.password else ""
+        login = build_logins(self.config, secrets=secrets)[0]
+        login = replace(login, host=account.host or login.host, user=account.user, password=password)
+        remedy = f"the probe's table: {SQL.format(table=account.table)}; its account may INSERT and DELETE there"
+        endpoint = build_endpoint(self.config, settings=call.settings, secrets=secrets)
+        return SqlBeats(login, account.table, remedy=remedy), RedisBeats(endpoint, call.clock, prefix=counts_key(""))
 
     def checks(self) -> tuple[Check, ...]:
         """Look at both servers."""

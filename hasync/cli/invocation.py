@@ -12,11 +12,13 @@ import typer
 
 from hasync.cli.messages import explain
 from hasync.cli.options import OUTPUT_VARIABLE
-from hasync.coordination import Members, StreamCatalog, StreamCoordination
+from hasync.coordination import Drills, Members, StreamCatalog, StreamCoordination
+from hasync.drill.probe import BeatCounts, BeatTable
 from hasync.errors import ConfigInvalid, HasyncError
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.model.names import nearest
+from hasync.model.secret import SecretReference
 from hasync.ports import ChangeSource, Clock, Sink
 from hasync.settings import Settings, load
 
@@ -25,13 +27,24 @@ from hasync.settings import Settings, load
 class Cluster:
     """An open session with ZooKeeper, and the ports of all streams in it.
 
-    ``checks``: what ``doctor`` looks at. The session contends for nothing by itself.
+    ``checks``: what ``doctor`` looks at; ``drills``: by stream. The session contends for nothing by itself.
     """
 
     members: Members
     catalog: StreamCatalog
     stream: Callable[[str], StreamCoordination]
     checks: Callable[[], tuple[Check, ...]]
+    drills: Callable[[str], Drills]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAccount:
+    """Who writes a drill's own rows. ``host`` empty: the first of the config's source."""
+
+    table: str
+    user: str
+    password: SecretReference | None
+    host: str = ""
 
 
 class Servers(Protocol):
@@ -42,6 +55,9 @@ class Servers(Protocol):
 
     def source(self) -> ChangeSource:
         """Build a source under a server id of its own, so that no leader's dump is cut off. Raises ConfigInvalid."""
+
+    def probe(self, account: "ProbeAccount") -> tuple[BeatTable, BeatCounts]:
+        """Build both ends of a drill's probe. Raises ConfigInvalid."""
 
     def checks(self) -> tuple[Check, ...]:
         """Look at both as ``doctor`` does. Never raises for what a server does."""

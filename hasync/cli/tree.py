@@ -21,6 +21,7 @@ MODULES: Final = {
     "switchover": "hasync.cli.switchover",
     "pause": "hasync.cli.pause",
     "resume": "hasync.cli.resume",
+    "drill": "hasync.cli.drill",
     "position": "hasync.cli.position",
     "config": "hasync.cli.config",
     "doctor": "hasync.cli.doctor",

@@ -10,7 +10,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from hasync.cli.app import app
-from hasync.cli.invocation import Cluster, Invocation, Outside, Servers
+from hasync.cli.invocation import Cluster, Invocation, Outside, ProbeAccount, Servers
 from hasync.errors import CoordinationRefused, CoordinationUnavailable, HasyncError
 from hasync.model.change import Interest
 from hasync.model.check import Check
@@ -21,6 +21,7 @@ from hasync.model.position import Flavor, Position, Start
 from hasync.model.state import Acknowledged, SinkState
 from hasync.ports import ChangeSource, Sink
 from tests.fakes.coordination import FakeCluster, FakeMember
+from tests.fakes.drills import FakeDrills
 from tests.fakes.sink import FakeSink, FakeStore
 
 STREAM = "orders"
@@ -114,6 +115,7 @@ class Stage:
         self.instances = {name: self.cluster.member(name) for name in ("a", "b")}
         self.store = FakeStore()
         self.source = Source(place(900))
+        self.drills = FakeDrills()
         self.clock = Clock()
         self.environ = {"HASYNC_STREAMS": STREAM}
         self.hostname = "here"
@@ -220,6 +222,7 @@ class Stage:
             catalog=self.operator.streams,
             stream=self.operator.stream,
             checks=lambda: self.cluster_checks,
+            drills=lambda name: self.drills,
         )
         self.connections -= 1
 
@@ -250,6 +253,9 @@ class _Servers:
 
     def source(self) -> ChangeSource:
         return self.stage.source
+
+    def probe(self, account: ProbeAccount) -> Any:
+        raise AssertionError("no probe was asked for")
 
     def checks(self) -> tuple[Check, ...]:
         return self.stage.server_checks
