@@ -59,8 +59,11 @@ class Conductor:
         """
         leader, targets = self._targets(request)
         self._clock.wait(self._never, QUIET_S)
-        undoings = [self._one(request, number, leader, target) for number, target in enumerate(targets)]
-        undoing = next((each for each in undoings if not each.done), Undoing(done=True))
+        undoing = Undoing(done=True)
+        for number, target in enumerate(targets):
+            undoing = self._one(request, number, leader, target)
+            if not undoing.done:  # the next one might be the last that could lead
+                break
         self._until(self._terms.leader, request.within_s)
         self._clock.wait(self._never, QUIET_S)
         self._mark(Mark.ENDED)
