@@ -86,7 +86,8 @@ def takeover(report: Mapping[str, Any]) -> Scale | None:
 def picture(report: Mapping[str, Any], scale: Scale, title: str) -> str:
     """Return the SVG element."""
     timeline = report["timeline"]
-    top = 26 + 15 * ROWS
+    flags = _placed(report, scale)
+    top = 26 + 15 * (1 + max((flag.row for flag in flags), default=0))
     lanes = [
         _lane(top, 26, "leader", _leaders(timeline["leaders"], scale, top)),
         _lane(top + 40, 54, "writes", _writes(report, scale, top + 40)),
@@ -97,7 +98,7 @@ def picture(report: Mapping[str, Any], scale: Scale, title: str) -> str:
         if len(shown) >= LEAST_POINTS:
             lanes.append(_lane(height, 60, label, _curve(shown, scale, height)))
             height += 74
-    body = "".join([*lanes, _axis(scale, height), *_flags(report, scale, height)])
+    body = "".join([*lanes, _axis(scale, height), *(_flag(flag, height) for flag in flags)])
     return (
         f'<svg role="img" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + 34}" '
         f'font-family="system-ui, sans-serif" font-size="11"><title>{escape(title)}</title>'
@@ -181,21 +182,36 @@ def _axis(scale: Scale, y: float) -> str:
     return line + "".join(parts)
 
 
-def _flags(report: Mapping[str, Any], scale: Scale, bottom: float) -> Iterator[str]:
-    """Yield a line for each moment, its name on the first row that has room."""
-    ends = [-1e9] * ROWS
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flag:
+    """A moment on the picture; its name stands in ``row``, right or left of its line."""
+
+    x: float
+    words: str
+    row: int
+    to_left: bool
+
+
+def _placed(report: Mapping[str, Any], scale: Scale) -> list[_Flag]:
+    """Put each name on the first row that has room for it."""
+    ends, flags = [-1e9] * ROWS, []
     for x, words in _joined(report, scale):
         long = len(words) * LETTER + 10
         to_left = x + long > WIDTH
         begin = x - long if to_left else x
         row = next((row for row in range(ROWS) if ends[row] <= begin), ROWS - 1)
         ends[row] = begin + long
-        y, anchor, shift = 32 + 15 * row, "end" if to_left else "start", -4 if to_left else 4
-        colour = WRONG if words.startswith("injected") else INK
-        yield (
-            f'<line x1="{x}" y1="{y - 9}" x2="{x}" y2="{bottom}" stroke="{colour}" stroke-dasharray="3 2"/>'
-            f'<text x="{x + shift}" y="{y}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
-        )
+        flags.append(_Flag(x=x, words=words, row=row, to_left=to_left))
+    return flags
+
+
+def _flag(flag: _Flag, bottom: float) -> str:
+    y, anchor, shift = 32 + 15 * flag.row, "end" if flag.to_left else "start", -4 if flag.to_left else 4
+    colour = WRONG if flag.words.startswith("injected") else INK
+    return (
+        f'<line x1="{flag.x}" y1="{y - 9}" x2="{flag.x}" y2="{bottom}" stroke="{colour}" stroke-dasharray="3 2"/>'
+        f'<text x="{flag.x + shift}" y="{y}" text-anchor="{anchor}" fill="{colour}">{escape(flag.words)}</text>'
+    )
 
 
 def _joined(report: Mapping[str, Any], scale: Scale) -> list[tuple[float, str]]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from hasync.term.takeover import Step
+
 NOT_SEEN: Final = "not seen"
 
 BY: Final = {
@@ -84,4 +86,4 @@ def _probe(probe: Mapping[str, Any] | None) -> Sequence[tuple[str, str]]:
 
 def _takeover(steps: Mapping[str, float]) -> str:
     """Return each step with its time, as the leader measured it."""
-    return ", ".join(f"{step} {took:.0f} ms" for step, took in steps.items()) or "-"
+    return ", ".join(f"{step.value} {ms(steps[step])}" for step in Step if step in steps) or "-"

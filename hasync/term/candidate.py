@@ -111,17 +111,18 @@ class Candidate:
         if (leading := self._leading) is not None:
             leading.fail(fatal)
 
-    def ask_hand_over(self, target: str, reason: str) -> bool:
+    def ask_hand_over(self, target: str, reason: str, *, by: str = "") -> bool:
         """Ask, as an operator would, that another instance lead; False when this one does not, or a wish stands.
 
-        Called from: the instance's main thread. Raises CoordinationUnavailable, CoordinationRefused.
+        ``by``: who wants it; this instance itself, to spread streams, when empty. Called from: the instance's
+        main thread, and the drills' thread. Raises CoordinationUnavailable, CoordinationRefused.
         """
         leading = self._leading
         if leading is None or not leading.epoch:
             return False
         intent = Intent(
             kind=IntentKind.SWITCHOVER,
-            by=f"{self._identity.member} to spread streams",
+            by=by or f"{self._identity.member} to spread streams",
             at=self._clock.wall(),
             reason=reason,
             to=target,

@@ -52,7 +52,7 @@ class Streams(Protocol):
     def status_of(self, stream: str) -> StreamStatus | None:
         """Say what it does for a stream."""
 
-    def ask_hand_over(self, stream: str, target: str, reason: str) -> bool:
+    def ask_hand_over(self, stream: str, target: str, reason: str, *, by: str) -> bool:
         """Ask that another instance lead."""
 
 
@@ -122,7 +122,7 @@ class Hands:
             pass  # the gate counts by itself; this thread only waits along
 
     def _hand_over(self, stream: str, order: Order) -> None:
-        if not self._streams.ask_hand_over(stream, order.to, f"drill {order.id}"):
+        if not self._streams.ask_hand_over(stream, order.to, f"drill {order.id}", by=order.by):
             raise HasyncError("the hand-over could not be asked for: another wish stands", hint="see 'hasync status'")
 
     def _await(self, back: Callable[[], bool]) -> None:

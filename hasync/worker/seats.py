@@ -139,9 +139,9 @@ class Seats:
         """Return what the other instances may see of one stream, None when it is not one of ours."""
         return next((seat.status() for seat in self._seats if seat.stream == stream), None)
 
-    def ask_hand_over(self, stream: str, target: str, reason: str) -> bool:
+    def ask_hand_over(self, stream: str, target: str, reason: str, *, by: str = "") -> bool:
         """Ask that another instance lead a stream; False when it cannot be asked now. Called from: the main thread."""
-        return any(seat.candidate.ask_hand_over(target, reason) for seat in self._seats if seat.stream == stream)
+        return any(seat.candidate.ask_hand_over(target, reason, by=by) for seat in self._seats if seat.stream == stream)
 
     # --------------------------------------------------- asked by the admin port
 

@@ -65,7 +65,7 @@ class Streams:
     def status_of(self, stream: str) -> StreamStatus | None:
         return self.status
 
-    def ask_hand_over(self, stream: str, target: str, reason: str) -> bool:
+    def ask_hand_over(self, stream: str, target: str, reason: str, *, by: str) -> bool:
         self.asked.append((stream, target))
         return self.takes
 
