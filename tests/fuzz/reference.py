@@ -7,23 +7,27 @@ invented) it says so, and the oracle then asks only that hasync does not crash.
 import re
 import uuid
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+import zstandard
 
 from hasync.model.position import Flavor
 from tests.fuzz.corpus import SCHEMA, Scene
-from tests.fuzz.tables import Damaged, Id, Reader, Shape, rows, shape
+from tests.fuzz.tables import Damaged, Id, Reader, Shape, rows, shape, unpacked
 from tests.fuzz.wire import ARTIFICIAL, algorithm
 
 _HARMLESS = frozenset({3, 5, 13, 14, 28, 29, 35, 36, 37, 160, 161, 163, 164})
 _MUST_STAND = frozenset({2, 16, 19, 23, 24, 25, 30, 31, 32, 33, 34, 162})
-_NOT_JUDGED = frozenset({38, 39, 40, *range(165, 169)})
+_NOT_JUDGED = frozenset({38})
 _FOREIGN = {Flavor.MYSQL: frozenset({162, *range(165, 172)}), Flavor.MARIADB: frozenset({33, 34, *range(38, 43)})}
 """Events of one server that mean nothing from the other, and move rows or the place. The harmless ones may pass."""
-_NEW = frozenset({42, 169, 170, 171})
+_NEW = frozenset({39, 40, 42, *range(165, 172)})
 """A server that marks one of these as one to be skipped by who does not know it would mean it."""
-_ROWS = dict.fromkeys((23, 24, 25, 30, 31, 32), False) | dict.fromkeys(range(169, 172), True)
-_UPDATES = frozenset({24, 31, 170})
+_ROWS = dict.fromkeys((23, 24, 25, 30, 31, 32, 39), False) | dict.fromkeys(range(166, 172), True)
+_UPDATES = frozenset({24, 31, 39, 167, 170})
+_VERSION_2 = frozenset({30, 31, 32, 39, 169, 170, 171})
+_MUST_BE_INSIDE_PAYLOAD = _ROWS.keys() | {2, 16, 19, 29}
 _IGNORABLE = 0x80
 _NO_TABLE = 0xFFFFFF
 _OUTSIDE, _BEGUN, _INSIDE = "outside", "begun", "inside"
@@ -99,7 +103,9 @@ class _Parser:
         self._savepoints: dict[bytes, int] = {}
         self._mapped = False
         self._handlers: dict[int, Callable[[_Event], None]] = {
-            2: self._query,
+            2: lambda event: self._query(event.body, compressed=False),
+            40: self._payload,
+            165: lambda event: self._query(event.body, compressed=True),
             15: self._format,
             16: self._xid,
             19: self._table_map,
@@ -285,13 +291,13 @@ class _Parser:
         if self._state != _INSIDE:
             raise _Refused("outside a transaction", f"type {event.kind}")
 
-    def _query(self, event: _Event) -> None:  # noqa: C901 - one line per statement
-        reader = Reader(event.body)
+    def _query(self, body: bytes, *, compressed: bool) -> None:  # noqa: C901 - one line per statement
+        reader = Reader(body)
         reader.take(8)
         schema = reader.number(1)
         reader.take(2)
         reader.take(reader.number(2) + schema + 1)
-        sql = reader.rest()
+        sql = unpacked(reader.rest()) if compressed else reader.rest()
         if self._state == _OUTSIDE:
             raise _Refused("outside a transaction", "statement")
         if sql == b"BEGIN":
@@ -316,6 +322,22 @@ class _Parser:
             raise _Refused("no such savepoint", "statement")
         del self._found.pending[self._savepoints[name] :]
 
+    def _payload(self, event: _Event) -> None:
+        """Read a compressed transaction: its events are inside, without checksums, and none may be missing."""
+        if self._state != _BEGUN:
+            raise _Refused("outside a transaction", "type 40")
+        checksum, self._checksum = self._checksum, False
+        for packet in _contents(Reader(event.body)):
+            inner, _ = self._framed(packet)
+            if inner.kind not in _MUST_BE_INSIDE_PAYLOAD:
+                raise Unjudged(f"type {inner.kind} in a payload")
+            if self._state == _OUTSIDE:
+                raise _Refused("outside a transaction", f"type {inner.kind} in a payload")
+            self._handlers[inner.kind](inner)
+        self._checksum = checksum
+        if self._state != _OUTSIDE:
+            raise _Refused("payload without COMMIT", "type 40")
+
     # -------------------------------------------------------------------------------- rows
 
     def _table_map(self, event: _Event) -> None:
@@ -337,15 +359,48 @@ class _Parser:
             found = rows(
                 reader.rest(),
                 table,
-                version_2=event.kind in (30, 31, 32, 169, 170, 171),
+                version_2=event.kind in _VERSION_2,
                 update=event.kind in _UPDATES,
                 compressed=_ROWS[event.kind],
+                partial=event.kind == 39,
             )
             if table.schema == SCHEMA.encode():
                 self._found.pending += found
         if flags & 1:
             self._tables.clear()
             self._mapped = False
+
+
+def _contents(reader: Reader) -> Iterator[bytes]:
+    """Yield the events of a payload as packets."""
+    how, size, data = 255, -1, b""
+    while reader.left:
+        kind = reader.packed()
+        if kind == 0:
+            data = reader.rest()
+            break
+        value = Reader(reader.take(reader.packed()))
+        if kind == 2:
+            how = value.packed()
+        elif kind == 3:
+            size = value.packed()
+    inside = Reader(_inflated(how, data))
+    if how == 0 and size not in (-1, len(inside.data)):
+        raise Damaged("payload is not as long as it says")
+    while inside.left:
+        length = int.from_bytes(inside.data[inside.at + 9 : inside.at + 13], "little")
+        yield b"\0" + inside.take(max(length, 19))
+
+
+def _inflated(how: int, data: bytes) -> bytes:
+    if how == 255:
+        return data
+    if how:
+        raise _Refused("unknown type", f"compression {how}")
+    try:
+        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    except zstandard.ZstdError as broken:
+        raise Damaged(str(broken)) from None
 
 
 def _heartbeat_v2(reader: Reader) -> tuple[bytes, int]:

@@ -12,7 +12,7 @@ _FRACTIONS = {17: 4, 18: 5, 19: 3}
 _BLOBS = frozenset({140, 242, 245, 249, 250, 251, 252, 255})
 _VARYING = frozenset({15, 141, 253})
 _STRING, _ENUM, _SET, _DECIMAL, _BIT = 254, 247, 248, 246, 16
-_INT = 3
+_INT, _JSON = 3, 245
 _DIGIT_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
 
 Id = int | None
@@ -65,6 +65,7 @@ class Shape:
     width: int
     lengths: tuple[tuple[int, int], ...] | None
     first_is_int: bool
+    documents: int
 
 
 def shape(body: bytes) -> Shape:
@@ -87,7 +88,14 @@ def shape(body: bytes) -> Shape:
         lengths.append(length)
     if lengths is not None and meta.left:
         raise Damaged("more metadata than columns need")
-    return Shape(schema, name, width, None if lengths is None else tuple(lengths), kinds[:1] == bytes((_INT,)))
+    return Shape(
+        schema,
+        name,
+        width,
+        None if lengths is None else tuple(lengths),
+        kinds[:1] == bytes((_INT,)),
+        kinds.count(_JSON),
+    )
 
 
 def _length(kind: int, meta: Reader) -> tuple[int, int] | None:  # noqa: C901, PLR0911 - one line per type
@@ -133,7 +141,7 @@ def _decimal(precision: int, scale: int) -> int:
     return whole // 9 * 4 + _DIGIT_BYTES[whole % 9] + scale // 9 * 4 + _DIGIT_BYTES[scale % 9]
 
 
-def rows(body: bytes, table: Shape, *, version_2: bool, update: bool, compressed: bool) -> list[Id]:
+def rows(body: bytes, table: Shape, *, version_2: bool, update: bool, compressed: bool, partial: bool) -> list[Id]:
     """Read a rows event's body behind table id and flags; return the id of each row, as it is afterwards.
 
     A table with a column of unknown length counts as one row. Raises Damaged.
@@ -153,9 +161,18 @@ def rows(body: bytes, table: Shape, *, version_2: bool, update: bool, compressed
         reader = Reader(unpacked(reader.rest()))
     found = []
     while reader.left:
-        ids = [_image(reader, table, bitmap) for bitmap in bitmaps]
-        found.append(ids[-1])
+        found.append(_row(reader, table, bitmaps, partial=partial))
     return found
+
+
+def _row(reader: Reader, table: Shape, bitmaps: list[int], *, partial: bool) -> Id:
+    """Read the images of one row; return the id in the last one."""
+    ids: list[Id] = []
+    for bitmap in bitmaps:
+        if partial and ids and reader.packed() & 1:  # which JSON columns come as differences, a bit for each
+            reader.take((table.documents + 7) // 8)
+        ids.append(_image(reader, table, bitmap))
+    return ids[-1]
 
 
 def unpacked(data: bytes) -> bytes:

@@ -14,7 +14,9 @@ from hasync.errors import HasyncError
 from hasync.model.change import Segment, Selection, Table
 from hasync.model.position import Position
 from tests.fuzz.corpus import SCHEMA, Scene
+from tests.fuzz.ruled import Ruled
 from tests.fuzz.tables import Id
+from tests.fuzz.wire import HEADER_BYTES, ROTATE, kind_of
 from tests.unit.binlog.events import Shelf
 
 
@@ -75,6 +77,10 @@ class Setup:
     every: int = 1
     buffered: bool = False
     """Packets come as a buffer for the fast lane, not one by one."""
+    rules: bool = False
+    """Rules write commands, instead of rows that come as objects."""
+    steps: bool = False
+    """With ``rules``: by their steps, from objects, instead of straight from row images."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> "Setup":
@@ -82,6 +88,7 @@ class Setup:
             max_rows=dice.choice((1, 2, 3, 7, 1000, 1000, 1000)),
             every=dice.choice((1, 1, 1, 2, 50)),
             buffered=dice.random() < 0.5,
+            rules=dice.random() < 0.4,
         )
 
 
@@ -107,21 +114,33 @@ def ids_of(segment: Segment) -> Iterator[Id]:
             yield int(row[0]) if is_int and row[0] is not None else None
 
 
-def codec(scene: Scene, start: Position, setup: Setup) -> Codec:
-    """Return a reader that begins at ``start``."""
+def codec(scene: Scene, start: Position, setup: Setup, packets: Sequence[bytes]) -> Codec:
+    """Return a reader that begins at ``start``. ``packets``: what the server has, to read XA transactions again."""
 
     def catalog(schema: str, table: str) -> Mapping[str, str]:
         return scene.catalog.get(f"{schema}.{table}", {})
 
-    interest = Wanted(setup.every)
+    interest = Ruled(steps=setup.steps) if setup.rules else Wanted(setup.every)
     return Transactions(
         start=start,
         seek=Seek(),
         layouts=Layouts(interest=interest, charsets=scene.charsets, flavor=scene.flavor, catalog=catalog),
         limits=Limits(max_rows=setup.max_rows, max_bytes=1 << 22),
-        archive=Shelf({}),
+        archive=Shelf(_files(scene, packets)),
         checksum=scene.checksum,
     )
+
+
+def _files(scene: Scene, packets: Sequence[bytes]) -> dict[str, list[bytes]]:
+    """Return packets by file, as far as they say whose they are."""
+    name, files = scene.start.file, {scene.start.file: []}
+    for packet in packets:
+        if kind_of(packet) == ROTATE and len(packet) > HEADER_BYTES + 8:
+            name = packet[HEADER_BYTES + 8 :].rstrip(b"\0").split(b"\0")[0][: len(name)].decode("latin1")
+            files.setdefault(name, [])
+        else:
+            files[name].append(packet)
+    return files
 
 
 def deliver(scene: Scene, packets: Sequence[bytes], setup: Setup, start: Position | None = None) -> Delivery:
@@ -130,7 +149,7 @@ def deliver(scene: Scene, packets: Sequence[bytes], setup: Setup, start: Positio
     Raises whatever is not an error of hasync's own: that is a finding.
     """
     found = Delivery()
-    subject = codec(scene, start or scene.start, setup)
+    subject = codec(scene, start or scene.start, setup, packets)
     try:
         for taken in _buffered(subject, packets) if setup.buffered else _singly(subject, packets):
             found.segments.append(taken)
