@@ -7,7 +7,7 @@ workers ?= 3
 sources := hasync testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench check lint types contracts lock clean distclean
+.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,10 +15,13 @@ help: ## Show this list
 setup: ## Install what is missing: Debian packages (as root), .venv, the codec, MySQL in a cache
 	@scripts/setup.sh
 
+tools: setup ## Install what tests need besides: promtool, chromium, network namespaces
+	@for tool in scripts/tools/*.sh; do $$tool || exit 1; done
+
 demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=mariadb for MariaDB)
 	@$(python) -m demo $(if $(DB),--db $(DB))
 
-test: setup ## All tests, against real servers that are started for them
+test: tools ## All tests, against real servers that are started for them
 	@$(python) -m pytest -n $(workers) --dist loadfile $(ARGS)
 
 test-large: setup ## One transaction of five million rows through a worker (LARGE_ROWS=1000000: of one)
