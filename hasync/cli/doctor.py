@@ -14,9 +14,9 @@ from hasync.cli.messages import say
 from hasync.cli.options import Format, OutputOption, StreamOption, seconds
 from hasync.cli.output import emit
 from hasync.cli.standing import halt_checks, position_checks
-from hasync.cli.summary import Facts
 from hasync.cli.waiting import wait_for
 from hasync.errors import ConfigInvalid, CoordinationRefused, CoordinationUnavailable, HasyncError
+from hasync.fleet.summary import Facts
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 

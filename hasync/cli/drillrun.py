@@ -8,7 +8,6 @@ from typing import Any
 
 from hasync import __version__
 from hasync.cli.invocation import Cluster, Invocation, ProbeAccount, Servers, existing
-from hasync.cli.leaderstatus import ask_leader
 from hasync.cli.messages import say, warn
 from hasync.cli.places import config_of
 from hasync.coordination import StreamCoordination
@@ -21,6 +20,7 @@ from hasync.drill.probe import Probe
 from hasync.drill.recording import Recording
 from hasync.drill.report import Evidence, report
 from hasync.errors import HasyncError
+from hasync.fleet.leaderstatus import ask_leader
 from hasync.model.cluster import Leader
 
 TERMS_SHOWN = 12

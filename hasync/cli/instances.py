@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import RenderableType
 
 from hasync.cli.output import table
-from hasync.cli.summary import Summary
 from hasync.cli.wording import NONE
+from hasync.fleet.summary import Summary
 from hasync.model.member import Member
 from hasync.model.placement import leads
 

@@ -10,7 +10,7 @@ from hasync.cli.messages import say
 from hasync.cli.options import AllOption, StreamOption, WithinOption
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
-from hasync.model.cluster import Intent, IntentKind
+from hasync.fleet import wishes
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -37,7 +37,7 @@ def pause(
     with call.connect() as cluster:
         streams = meant(call, cluster, stream, every=every)
         for ports in streams:
-            ports.intents.put(Intent(kind=IntentKind.PAUSE, by=call.operator, at=call.clock.wall(), reason=reason))
+            wishes.pause(ports, wishes.Operator(by=call.operator, at=call.clock.wall(), reason=reason))
             say(f"{ports.stream}: pause is asked for")
         for ports in streams if wait else ():
             busy = f"{ports.stream}: somebody still leads or contends"

@@ -1,6 +1,5 @@
 """``hasync resume``: withdraw a pause, clear a halt."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -8,11 +7,11 @@ import typer
 from hasync.cli.invocation import Cluster, invocation, meant
 from hasync.cli.messages import say
 from hasync.cli.options import AllOption, StreamOption, WithinOption
-from hasync.cli.summary import Facts
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
 from hasync.errors import HasyncError
-from hasync.model.cluster import Halt, Intent, Leader
+from hasync.fleet import wishes
+from hasync.model.cluster import Leader
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -69,31 +68,5 @@ class Leading:
         return f"{self._seen.member} leads, epoch {self._seen.epoch}" if self._seen else "no instance leads"
 
 
-def _released(cluster: Cluster, ports: StreamCoordination) -> list[str]:
-    """Withdraw the pause, clear the halt, and say what was done.
-
-    A pause or a halt that this release cannot read is taken away all the same: that is its repair.
-    """
-    facts = Facts.read(ports, cluster.members.list())
-    effective = facts.halt_in_force is not None
-    steps: tuple[tuple[str, Callable[[], bool]], ...] = (
-        (_withdrawn(facts.intent), ports.intents.clear),
-        (_cleared(facts.halt, effective=effective), ports.halts.clear),
-    )
-    done = [line for line, clear in steps if clear()]
-    return done or ["was neither paused nor halted"]
-
-
-def _withdrawn(intent: Intent | None) -> str:
-    if intent is None:
-        return "a pause that this release cannot read is withdrawn"
-    what = "pause" if intent.pauses else f"{intent.kind.value} to {intent.to}"
-    return f"{what} by {intent.by} is withdrawn" + (f" (its reason: {intent.reason})" if intent.reason else "")
-
-
-def _cleared(halt: Halt | None, *, effective: bool) -> str:
-    if halt is None:
-        return "a halt that this release cannot read is cleared"
-    if not effective:
-        return f"no halt in force; the old one of config revision {halt.config_revision} is removed ({halt.code})"
-    return f"halt is cleared ({halt.code}: {halt.reason})"
+def _released(cluster: Cluster, ports: StreamCoordination) -> tuple[str, ...]:
+    return wishes.resume(ports, cluster.members.list()) or ("was neither paused nor halted",)

@@ -5,8 +5,8 @@ from typing import Final
 
 from hasync.cli.invocation import Servers
 from hasync.cli.places import peek, resolve
-from hasync.cli.summary import Facts
 from hasync.errors import ConfigInvalid, Fatal, HasyncError, StateMissing
+from hasync.fleet.summary import Facts
 from hasync.model.check import Check
 from hasync.model.cluster import Halt
 from hasync.model.config import StreamConfig

@@ -11,13 +11,13 @@ from rich.text import Text
 
 from hasync.cli.instances import document, instances, spread
 from hasync.cli.invocation import Cluster, Invocation, existing, invocation
-from hasync.cli.leaderstatus import ask_leader
 from hasync.cli.messages import say
 from hasync.cli.options import Format, OutputOption
 from hasync.cli.output import console, emit, facts, table
-from hasync.cli.summary import Facts, Summary
 from hasync.cli.wording import NONE, UNKNOWN, lasting, moment, place
 from hasync.errors import CoordinationUnavailable
+from hasync.fleet.leaderstatus import ask_leader
+from hasync.fleet.summary import Facts, Summary
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -8,12 +8,13 @@ from hasync.cli.invocation import Cluster, Invocation, existing, invocation
 from hasync.cli.messages import say, warn
 from hasync.cli.options import Format, OutputOption, WithinOption
 from hasync.cli.output import emit, facts
-from hasync.cli.succession import Plan, planned
-from hasync.cli.summary import Facts
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
 from hasync.errors import HasyncError
-from hasync.model.cluster import Intent, IntentKind, Leader
+from hasync.fleet import wishes
+from hasync.fleet.succession import Plan, planned
+from hasync.fleet.summary import Facts
+from hasync.model.cluster import Intent, Leader
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -65,16 +66,8 @@ def _carry_out(call: Invocation, cluster: Cluster, plan: Plan, reason: str, with
         say(f"{plan.stream}: {plan.target} leads already, epoch {plan.leader.epoch}")
         return plan.leader
     ports = cluster.stream(plan.stream)
-    intent = plan.standing or Intent(
-        kind=IntentKind.SWITCHOVER,
-        by=call.operator,
-        at=call.clock.wall(),
-        reason=reason,
-        to=plan.target,
-        epoch=plan.leader.epoch,
-    )
-    if plan.standing is None:
-        _ask(ports, intent, plan)
+    operator = wishes.Operator(by=call.operator, at=call.clock.wall(), reason=reason)
+    intent = wishes.hand_over(ports, plan, operator)
     say(f"{plan.stream}: {intent.by} asked {plan.leader.member} to hand over to {plan.target}")
     if within_s is None:
         return None
@@ -82,14 +75,6 @@ def _carry_out(call: Invocation, cluster: Cluster, plan: Plan, reason: str, with
     wait_for(succession.over, else_say=f"{plan.stream}: nobody has taken over", within_s=within_s, clock=call.clock)
     say(f"{plan.stream}: {succession.words}")
     return succession.now
-
-
-def _ask(ports: StreamCoordination, intent: Intent, plan: Plan) -> None:
-    """Make the wish; one that is out of date gives way. Raises HasyncError when another was made meanwhile."""
-    if plan.outdated is not None:
-        ports.intents.settle(plan.outdated)
-    if not ports.intents.ask(intent):
-        raise HasyncError(f"{plan.stream}: something else was asked for meanwhile", hint="'hasync status' says what")
 
 
 class Succession:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hasync.cli.leaderstatus import LeaderStatus, ask_leader
+from hasync.fleet.leaderstatus import LeaderStatus, ask_leader
 from hasync.model.cluster import Intent, IntentKind, Leader, Leadership
 from tests.unit.cli.stage import DOCUMENT, NOW, OTHER, STREAM, Stage, acknowledged, halt
 

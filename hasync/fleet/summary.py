@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from hasync.cli.leaderstatus import LeaderStatus
 from hasync.coordination import StreamCoordination
 from hasync.errors import ConfigInvalid, CoordinationRefused
+from hasync.fleet.leaderstatus import LeaderStatus
 from hasync.model.cluster import ConfigRevision, Halt, Intent, Leader
 from hasync.model.config import StreamConfig, parse
 from hasync.model.member import Member

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hasync.cli.summary import Facts
 from hasync.errors import HasyncError
+from hasync.fleet.summary import Facts
 from hasync.model.cluster import Intent, IntentKind, Leader
 from hasync.model.member import Eligibility, Member
 from hasync.model.names import nearest
