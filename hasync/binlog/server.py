@@ -41,6 +41,14 @@ class End:
     gtid_set: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """What lies behind a position. ``end``: ``file:pos`` of the binlog's end."""
+
+    count_bytes: int
+    end: str
+
+
 class Server:
     """A short-lived SQL connection to one server. Called from: one thread."""
 
@@ -218,14 +226,14 @@ class Head:
         end: End = self._ask(Server.end)
         return end
 
-    def lag_bytes(self, position: Position) -> int | None:
-        """Return how many bytes of binlog lie behind ``position``; None on another server than the position's.
+    def distance(self, position: Position) -> Distance | None:
+        """Return what of the binlog lies behind ``position``; None on another server than the position's.
 
         Raises PositionLost when the server does not hold it any more. The dump does not tell:
         after RESET both servers go on beating at the old place.
         """
-        lag: int | None = self._ask(lambda server: _lag(server, position))
-        return lag
+        distance: Distance | None = self._ask(lambda server: _distance(server, position))
+        return distance
 
     def _ask(self, question: Callable[[Server], Any]) -> Any:
         if self._server is None:
@@ -243,7 +251,7 @@ class Head:
             self._server = None
 
 
-def _lag(server: Server, position: Position) -> int | None:
+def _distance(server: Server, position: Position) -> Distance | None:
     if server.identity != position.server_uuid:
         return None
     sizes = {file.name: file.size_bytes for file in server.files()}
@@ -254,4 +262,8 @@ def _lag(server: Server, position: Position) -> int | None:
         )
     names = sorted(sizes, key=file_number)
     behind = names[names.index(position.file) + 1 :]
-    return sizes[position.file] - position.pos + sum(sizes[name] for name in behind)
+    last = names[-1]
+    return Distance(
+        count_bytes=sizes[position.file] - position.pos + sum(sizes[name] for name in behind),
+        end=f"{last}:{sizes[last]}",
+    )

@@ -104,12 +104,18 @@ class Zookeeper(_Part):
 
 
 class Http(_Part):
-    """Probes, metrics and status, on one port. They hold no secret and no row value, but ask for no password either."""
+    """Probes, metrics and the status page, on one port: no secret and no row value, but no password asked either."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
     """Address to listen on; in a container ``0.0.0.0`` or the pod's own address."""
     port: int = Field(default=9187, ge=0, le=65535)
     """TCP port; 0 takes any free one, which the log and ``status`` then name."""
+    admin_token: Reference | None = Field(
+        default=None, examples=["env:HASYNC_SECRET_ADMIN", "file:/run/secrets/hasync_admin"]
+    )
+    """Where the token is that allows switchover, pause and resume over this port (docs/status-page.md): a reference
+    (``env:NAME``, ``file:/path``) to at least 16 characters, read anew for each request. Empty: the port changes
+    nothing. Without TLS in front, the token travels in the open."""
 
 
 class Log(_Part):

@@ -23,7 +23,7 @@ from hasync.ports import Clock
 from hasync.retry import RetryObserver
 from hasync.stream.pipeline import Applied
 from hasync.term.leading import Outcome
-from hasync.term.role import Role
+from hasync.term.role import STANDING_BACK, Role
 from hasync.term.takeover import Step
 from hasync.term.watcher import Compiled
 
@@ -40,13 +40,23 @@ STATES = {
 }
 """The metric's states of roles; all others stand by."""
 
+NOT_LEADING: Mapping[str, Any] = {
+    "degraded": {},
+    "degraded_long": False,
+    "queue_rows": 0,
+    "behind_bytes": None,
+    "source_end": "",
+}
+"""What nobody but a leader knows of a stream."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStanding:
     """What ``/status`` and ``hasync status`` say of one stream on one instance. Times: Unix seconds.
 
     ``degraded``: what is being retried now, and why; ``degraded_long``: for longer than
-    ``retry.degraded_after_s``.
+    ``retry.degraded_after_s``. ``behind_bytes``: of binlog that are not applied yet, up to
+    ``source_end`` (``file:pos``), None and empty while unknown.
     """
 
     role: Role = field(default_factory=lambda: Role("starting"))
@@ -63,6 +73,8 @@ class StreamStanding:
     last_end: str = ""
     rows_applied: int = 0
     queue_rows: int = 0
+    behind_bytes: int | None = None
+    source_end: str = ""
 
     @property
     def failed_checks(self) -> tuple[Check, ...]:
@@ -88,6 +100,8 @@ class StreamStanding:
             "last_end": self.last_end,
             "rows_applied": self.rows_applied,
             "queue_rows": self.queue_rows,
+            "behind_bytes": self.behind_bytes,
+            "source_end": self.source_end or None,
         }
 
 
@@ -103,6 +117,7 @@ class StreamReport(RetryObserver):
         self._degraded_after_s = degraded_after_s
         self._troubled_since: dict[str, float] = {}
         process.watch_retries(*SINK_OPERATIONS, OPEN_SOURCE, *CONTROL_OPERATIONS)
+        self._metrics.watch_takeovers(*(step.value for step in Step))
         self._log = log.bind(stream=stream)
         self._clock = clock
         self._turned_at = clock.monotonic()
@@ -137,10 +152,12 @@ class StreamReport(RetryObserver):
             self._log.info(Event.STANDING, state=role.state, detail=role.detail)
         self._now(role=role)
         self._metrics.enter(STATES.get(role.state, State.STANDBY))
+        self._metrics.standing_back.set(role.detail.startswith(STANDING_BACK))
 
     def halted(self, halt: Halt) -> None:
         self._log.error(Event.HALTED, code=halt.code, reason=halt.reason, hint=halt.hint, position=_text(halt.position))
         self.standing(Role("halted", f"{halt.code}: {halt.reason}"))
+        self._metrics.halt(halt.code)
 
     def handing_over(self, intent: Intent) -> None:
         self._log.info(Event.HANDING_OVER, to=intent.to, by=intent.by, reason=intent.reason or None)
@@ -212,8 +229,9 @@ class StreamReport(RetryObserver):
             position=position,
         )
         self._metrics.stand_by(Change.RELEASED if orderly else Change.LOST)
+        self._metrics.term_ended(outcome.reason)
         role = Role("standby" if outcome.error is None else "halted", outcome.message)
-        self._now(role=role, since=0.0, last_end=outcome.reason.value, degraded={}, degraded_long=False, queue_rows=0)
+        self._now(role=role, since=0.0, last_end=outcome.reason.value, **NOT_LEADING)
 
     def fenced(self, foreign: SinkState) -> None:
         """A write of ours was refused because a newer epoch, or another writer, holds the state."""
@@ -245,9 +263,10 @@ class StreamReport(RetryObserver):
         """All that the source has sent is applied, as of now."""
         self._metrics.applied_up_to(self._clock.wall())
 
-    def behind(self, count_bytes: int) -> None:
-        """So many bytes of binlog are not applied yet. Called from: the preflight's thread."""
+    def behind(self, count_bytes: int, source_end: str) -> None:
+        """So many bytes of binlog are not applied yet. Called from: the distances' thread."""
         self._metrics.lag_bytes(count_bytes)
+        self._now(behind_bytes=count_bytes, source_end=source_end)
 
     def applied(self, applied: Applied) -> None:
         self._finish_takeover(applied)

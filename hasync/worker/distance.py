@@ -59,15 +59,15 @@ class Distances:
         if standing.state is None or standing.state.position is None:
             return True
         try:
-            behind_bytes = self._head(compiled).lag_bytes(standing.state.position)
+            distance = self._head(compiled).distance(standing.state.position)
         except PositionLost as lost:
             if seat.report.standing_now.epoch == standing.epoch:  # else it is the position of an older term
                 seat.candidate.fail(lost)
             return True
         except HasyncError:
             return True  # the reader meets the same trouble and tells of it; a lag that is not known is not shown
-        if behind_bytes is not None:
-            seat.report.behind(behind_bytes)
+        if distance is not None:
+            seat.report.behind(distance.count_bytes, distance.end)
         return True
 
     def _head(self, compiled: Compiled) -> Head:

@@ -162,7 +162,7 @@ class Seats:
 
     def status(self) -> Mapping[str, Any]:
         """Return what is known of this instance, as JSON values."""
-        member = self.member
+        member, readiness = self.member, self.readiness()
         return {
             "member": member.id if member else "",
             "version": member.version if member else "",
@@ -170,6 +170,8 @@ class Seats:
             "pid": member.pid if member else None,
             "supervisor": self._past.to_json() if self._past else None,
             "zookeeper": {"connected": self._session.connected, "confirmed": self._session.confirmed},
+            "ready": readiness.ready,
+            "reasons": list(readiness.reasons),
             "streams": {
                 seat.stream: {**seat.report.standing_now.to_json(), "lag_seconds": seat.report.lag_s()}
                 for seat in self._seats

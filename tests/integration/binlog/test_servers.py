@@ -7,7 +7,7 @@ import pytest
 
 from hasync.binlog.connection import Login
 from hasync.binlog.preflight import checks
-from hasync.binlog.server import Head, Server
+from hasync.binlog.server import Distance, Head, Server
 from hasync.errors import PositionLost, SourceRefused, SourceUnavailable
 from hasync.model.position import Start, StartKind
 from testbed import MariaDb, MySql, workdir
@@ -35,11 +35,13 @@ def test_head_measures_the_lag(server: SqlServer, table: str) -> None:
     head = Head(login_to(server))
     assert (head.end().file, head.end().pos, head.end().gtid_set) == (*server.binlog_position(), server.gtid_set())
     sizes = {str(row[0]): int(row[1]) for row in server.sql("SHOW BINARY LOGS")}
-    assert head.lag_bytes(end) == 0
-    assert head.lag_bytes(begin) == sizes[begin.file] - begin.pos + sizes[end.file]
-    assert head.lag_bytes(replace(begin, server_uuid="another")) is None
+    assert head.distance(end) == Distance(count_bytes=0, end=f"{end.file}:{sizes[end.file]}")
+    behind = head.distance(begin)
+    assert behind is not None
+    assert behind.count_bytes == sizes[begin.file] - begin.pos + sizes[end.file]
+    assert head.distance(replace(begin, server_uuid="another")) is None
     with pytest.raises(PositionLost):
-        head.lag_bytes(replace(begin, file="mysql-bin.000000"))
+        head.distance(replace(begin, file="mysql-bin.000000"))
     head.close()
     head.close()
 
