@@ -1,20 +1,22 @@
 """``hasync config``: the documents that say what streams do."""
 
+from collections import Counter
+from collections.abc import Sequence
 from difflib import unified_diff
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.text import Text
 
-from hasync.cli.documents import FileArgument, checked, read, size
-from hasync.cli.invocation import existing, invocation
-from hasync.cli.messages import say, warn
+from hasync.cli.documents import STDIN, FileArgument, checked, read, size
+from hasync.cli.invocation import Invocation, existing, invocation
+from hasync.cli.messages import say
 from hasync.cli.options import Format, OutputOption, StreamOption
 from hasync.cli.output import console, emit, table
+from hasync.cli.revisions import Draft, in_force, kept
 from hasync.cli.wording import NONE, moment
-from hasync.coordination import ConfigStore
-from hasync.errors import ConfigInvalid, HasyncError
 from hasync.model.cluster import ConfigRevision
 from hasync.model.config import json_schema
 
@@ -32,7 +34,13 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check and compare
 @app.command()
 def apply(
     ctx: typer.Context,
-    file: FileArgument,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="The YAML document; '-' reads standard input. Of several, each is named like its stream: orders.yaml.",
+        ),
+    ],
     *,
     stream: StreamOption = None,
     comment: CommentOption = "",
@@ -41,37 +49,42 @@ def apply(
     ] = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Check a document and put it in force.
+    r"""Check documents and put them in force.
 
-    It is stored as the stream's next revision, and instances follow at once, between two
-    transactions. Nothing is stored if anything is wrong with it, nor if it equals the one
-    in force. The first revision makes the stream; a new one lifts a halt. Handlers are
+    Each is stored as its stream's next revision, and instances follow at once, between two
+    transactions. Nothing is stored if anything is wrong with any of them. A document that
+    equals the one in force is no new revision, so this may run at each deployment, many at
+    a time. The first revision makes the stream; a new one lifts a halt. Handlers are
     looked for in the current directory, too.
+
+    \b
+    hasync config apply orders.yaml -c 'cache invoices'
+    hasync config apply /etc/hasync/streams/*.yaml
     """
     call = invocation(ctx)
-    document = read(file)
-    held = size(checked(document, file))
-    name = call.stream(stream)
+    drafts = _drafts(call, files, stream, comment, based_on)
     with call.connect() as cluster:
-        store = cluster.stream(name).configs
-        current = _in_force(store)
-        revision = based_on if based_on is not None else (current.revision if current else 0)
-        if current is not None and current.document == document:
-            say(f"{name}: unchanged, revision {current.revision} is the same document")
-        elif dry_run:
-            say(f"{name}: would become revision {revision + 1} ({held}); nothing is stored")
-        else:
-            stored = store.put(document, based_on=revision, applied_by=call.operator, comment=comment)
-            say(f"{name}: revision {stored.revision} is applied ({held})")
+        for name, draft in drafts.items():
+            say(f"{name}: {draft.store(call, cluster.stream(name).configs, dry_run=dry_run)}")
 
 
-def _in_force(store: ConfigStore) -> ConfigRevision | None:
-    """Return the revision in force; None, with a warning, when somebody has edited the znode by hand."""
-    try:
-        return store.get()
-    except ConfigInvalid as invalid:
-        warn(f"what ZooKeeper holds is no revision and is treated as none: {invalid.message}")
-        return None
+def _drafts(
+    call: Invocation, files: Sequence[str], stream: str | None, comment: str, based_on: int | None
+) -> dict[str, Draft]:
+    """Return the documents by stream, all of them checked. Raises ConfigInvalid, typer.BadParameter."""
+    names = [call.stream(stream)] if len(files) == 1 else [Path(file).stem for file in files]
+    if len(files) > 1 and (stream is not None or based_on is not None or STDIN in files):
+        raise typer.BadParameter(
+            "of several files each is named like its stream; --stream, --based-on and '-' go with a single one"
+        )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise typer.BadParameter(f"several files for {', '.join(twice)}", param_hint="FILE")
+    return {name: _draft(file, comment, based_on) for name, file in zip(names, files, strict=True)}
+
+
+def _draft(file: str, comment: str, based_on: int | None) -> Draft:
+    document = read(file)
+    return Draft(document=document, held=size(checked(document, file)), comment=comment, based_on=based_on)
 
 
 @app.command()
@@ -89,21 +102,12 @@ def show(
     call = invocation(ctx)
     name = call.stream(stream)
     with call.connect() as cluster:
-        found = _revision(existing(cluster, name).configs, name, revision)
+        found = kept(existing(cluster, name).configs, name, revision)
     if output is Format.TABLE:
         say(f"# {name}, revision {found.revision}, {moment(found.applied_at)} by {found.applied_by} {found.comment}")
         typer.echo(found.document, nl=not found.document.endswith("\n"))
     else:
         emit(found.to_json(), output)
-
-
-def _revision(store: ConfigStore, name: str, number: int | None) -> ConfigRevision:
-    """Return a revision, the one in force for None. Raises HasyncError when there is none."""
-    found = store.get() if number is None else store.revision(number)
-    if found is None:
-        what = "has no config" if number is None else f"has no revision {number}, or does not keep it any more"
-        raise HasyncError(f"{name} {what}", hint="'hasync config history' lists what there is")
-    return found
 
 
 @app.command()
@@ -132,7 +136,7 @@ def diff(
     document = read(file)
     name = call.stream(stream)
     with call.connect() as cluster:
-        current = _in_force(cluster.stream(name).configs)
+        current = in_force(cluster.stream(name).configs)
     before = current.document if current else ""
     label = f"{name} revision {current.revision}" if current else f"{name} (no config)"
     lines = list(unified_diff(before.splitlines(), document.splitlines(), label, file, lineterm=""))
@@ -195,17 +199,10 @@ def rollback(
     name = call.stream(stream)
     with call.connect() as cluster:
         store = existing(cluster, name).configs
-        older, current = _revision(store, name, revision), _in_force(store)
-        held = size(checked(older.document, f"revision {revision}"))
-        if current is not None and current.document == older.document:
-            say(f"{name}: unchanged, revision {current.revision} is the same document as revision {revision}")
-        elif dry_run:
-            say(f"{name}: would go back to revision {revision} ({held}); nothing is stored")
-        else:
-            based_on = current.revision if current else 0
-            comment = f"rollback to revision {revision}"
-            stored = store.put(older.document, based_on=based_on, applied_by=call.operator, comment=comment)
-            say(f"{name}: revision {stored.revision} is applied, the document of revision {revision} ({held})")
+        older = kept(store, name, revision)
+        held = f"the document of revision {revision}: {size(checked(older.document, f'revision {revision}'))}"
+        draft = Draft(document=older.document, held=held, comment=f"rollback to revision {revision}")
+        say(f"{name}: {draft.store(call, store, dry_run=dry_run)}")
 
 
 @app.command()

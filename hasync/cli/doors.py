@@ -19,6 +19,7 @@ from hasync.cluster.checks import zookeeper_checks
 from hasync.cluster.configs import StreamList
 from hasync.cluster.drills import DrillRecord
 from hasync.cluster.members import MemberList
+from hasync.cluster.provision import Provisioner
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
 from hasync.drill.handlers import counts_key
@@ -71,6 +72,9 @@ def _cluster(call: Invocation, session: ZooKeeperSession) -> Cluster:
             session, znodes, asked_s=call.settings.zookeeper.session_timeout_s, clock=clock
         ),
         drills=lambda name: DrillRecord(session=session, znodes=znodes.stream(name)),
+        provision=lambda streams, *, execute, fix_acl: Provisioner(
+            session=session, znodes=znodes, execute=execute, fix_acl=fix_acl
+        ).provision(streams),
     )
 
 

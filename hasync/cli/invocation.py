@@ -1,7 +1,7 @@
 """What one call of a command is given to work with: settings, who asks, and the doors to the servers."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,16 +18,25 @@ from hasync.errors import ConfigInvalid, HasyncError
 from hasync.model.check import Check
 from hasync.model.config import StreamConfig
 from hasync.model.names import nearest
+from hasync.model.provision import Provisioned
 from hasync.model.secret import SecretReference
 from hasync.ports import ChangeSource, Clock, Sink
 from hasync.settings import Settings, load
+
+
+class Provision(Protocol):
+    """Makes the tree of the streams named; see ``hasync.cluster.provision``."""
+
+    def __call__(self, streams: Sequence[str], *, execute: bool, fix_acl: bool) -> tuple[Provisioned, ...]:
+        """Return what was found and done. Raises as ``hasync.cluster.provision.Provisioner`` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """An open session with ZooKeeper, and the ports of all streams in it.
 
-    ``checks``: what ``doctor`` looks at; ``drills``: by stream. The session contends for nothing by itself.
+    ``checks``: what ``doctor`` looks at; ``drills``: by stream; ``provision``: makes the tree.
+    The session contends for nothing by itself.
     """
 
     members: Members
@@ -35,6 +44,7 @@ class Cluster:
     stream: Callable[[str], StreamCoordination]
     checks: Callable[[], tuple[Check, ...]]
     drills: Callable[[str], Drills]
+    provision: Provision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ MODULES: Final = {
     "drill": "hasync.cli.drill",
     "position": "hasync.cli.position",
     "config": "hasync.cli.config",
+    "init-zk": "hasync.cli.initzk",
     "doctor": "hasync.cli.doctor",
 }
 """The module of each command; its ``app`` is a typer application."""

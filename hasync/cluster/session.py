@@ -59,6 +59,7 @@ class ZooKeeperSession:
         self._clock = clock
         self._asked_s = session_timeout_s
         self._gate = gate
+        self.auth, self.tls, self.grants = auth, tls, tuple(grants)
         self._options = connection_options(auth, tls) | {"default_acl": default_acl(auth, tls, grants)}
         self._observer: ClusterObserver = observer or SilentObserver()
         self._lock = threading.Lock()

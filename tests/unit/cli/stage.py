@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +18,7 @@ from hasync.model.cluster import Halt, Leader, Leadership
 from hasync.model.config import StreamConfig
 from hasync.model.member import Member, StreamStatus
 from hasync.model.position import Flavor, Position, Start
+from hasync.model.provision import Provisioned
 from hasync.model.state import Acknowledged, SinkState
 from hasync.ports import ChangeSource, Sink
 from tests.fakes.coordination import FakeCluster, FakeMember
@@ -128,6 +129,8 @@ class Stage:
         self.work: Callable[[Invocation, threading.Event], int] = lambda call, stop: 0
         self.supervise: Callable[[Invocation], int] = lambda call: self.work(call, threading.Event())
         self.sinks: list[FakeSink] = []
+        self.tree: tuple[Provisioned, ...] = ()
+        self.provisions: list[tuple[tuple[str, ...], bool, bool]] = []
 
     # ------------------------------------------------------------ what is in the cluster
 
@@ -192,6 +195,11 @@ class Stage:
         outside = replace(self._outside(), environ={**self.environ, **(environ or {})})
         return CliRunner().invoke(app, list(words), input=typed, obj=outside, catch_exceptions=False)
 
+    def provision(self, streams: Sequence[str], *, execute: bool, fix_acl: bool) -> tuple[Provisioned, ...]:
+        """Note what was asked for, and answer what the test laid there."""
+        self.provisions.append((tuple(streams), execute, fix_acl))
+        return self.tree
+
     def json(self, *words: str) -> Any:
         """Type a command with ``-o json`` and read what it prints."""
         return json.loads(self.run(*words, "-o", "json").stdout)
@@ -223,6 +231,7 @@ class Stage:
             stream=self.operator.stream,
             checks=lambda: self.cluster_checks,
             drills=lambda name: self.drills,
+            provision=self.provision,
         )
         self.connections -= 1
 

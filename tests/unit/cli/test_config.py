@@ -1,7 +1,9 @@
 """``hasync config``: documents are checked before they are stored, and never lost."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,72 @@ def test_unchanged_document_is_not_stored_again(stage: Stage, file: Path) -> Non
     assert answer.exit_code == 0
     assert "unchanged, revision 1" in answer.stderr
     assert len(stage.ports.configs.history()) == 1
+
+
+def test_several_files_are_named_like_their_streams(stage: Stage, tmp_path: Path) -> None:
+    """A hook applies a whole directory, again and again; only what changed becomes a revision."""
+    files = [tmp_path / "orders.yaml", tmp_path / "users.yaml"]
+    for file in files:
+        file.write_text(DOCUMENT)
+    words = ("config", "apply", *map(str, files))
+    assert stage.run(*words).exit_code == 0
+    files[1].write_text(OTHER)
+    answer = stage.run(*words)
+    assert answer.exit_code == 0
+    assert "orders: unchanged, revision 1" in answer.stderr
+    assert "users: revision 2 is applied" in answer.stderr
+    stored = stage.operator.stream("users").configs.get()
+    assert stored is not None
+    assert stored.document == OTHER
+
+
+def test_one_bad_file_of_several_stores_none(stage: Stage, tmp_path: Path) -> None:
+    """All are checked before the first is stored."""
+    good, bad = tmp_path / "orders.yaml", tmp_path / "users.yaml"
+    good.write_text(DOCUMENT)
+    bad.write_text("version: 1\n")
+    answer = stage.run("config", "apply", str(good), str(bad))
+    assert answer.exit_code == 1
+    assert str(bad) in answer.stderr
+    assert stage.operator.streams.names() == ()
+
+
+@pytest.mark.parametrize(
+    "words", [("-s", "orders", "a.yaml", "b.yaml"), ("a.yaml", "-"), ("a/x.yaml", "b/x.yaml")], ids=" ".join
+)
+def test_several_files_without_clear_streams_are_wrong_usage(stage: Stage, words: tuple[str, ...]) -> None:
+    """Nobody guesses which document belongs to which stream."""
+    assert stage.run("config", "apply", *words).exit_code == 2
+
+
+def test_document_that_another_process_stores_meanwhile_is_unchanged(stage: Stage, file: Path) -> None:
+    """Two hooks with the same document: both succeed, and there is one revision."""
+    stage.apply(OTHER)
+    original = stage.operator.stream
+
+    def stream(name: str) -> Any:
+        made = original(name)
+        return replace(made, configs=_Overtaken(made.configs))
+
+    stage.operator.stream = stream  # type: ignore[method-assign]
+    answer = stage.run("config", "apply", str(file))
+    assert answer.exit_code == 0
+    assert "unchanged, revision 2" in answer.stderr
+    assert len(stage.ports.configs.history()) == 2
+
+
+class _Overtaken:
+    """Configs to which somebody else's put comes first."""
+
+    def __init__(self, configs: Any) -> None:
+        self._configs = configs
+
+    def put(self, document: str, **given: Any) -> Any:
+        self._configs.put(document, based_on=given["based_on"], applied_by="bob@there")
+        return self._configs.put(document, **given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._configs, name)
 
 
 def test_bad_document_is_refused_with_all_its_problems(stage: Stage, file: Path) -> None:
@@ -185,7 +253,10 @@ def test_rollback_is_a_new_revision_with_the_old_document(stage: Stage) -> None:
     """History is never rewritten."""
     stage.apply()
     stage.apply(OTHER)
-    assert "would go back to revision 1" in stage.run("config", "rollback", "1", "--dry-run").stderr
+    assert (
+        "would become revision 3 (the document of revision 1:"
+        in stage.run("config", "rollback", "1", "--dry-run").stderr
+    )
     assert stage.run("config", "rollback", "1").exit_code == 0
     stored = stage.ports.configs.get()
     assert (stored.revision, stored.document, stored.comment) == (3, DOCUMENT, "rollback to revision 1")
