@@ -43,9 +43,15 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """What lies behind a position. ``end``: ``file:pos`` of the binlog's end."""
+    """What of the binlog lies behind a position, and before it. ``end``: ``file:pos`` of the binlog's end.
+
+    ``count_files``: begun after the position's own. ``spare_files``: older ones that the server still
+    has; with 0 the next purge takes the position's own, unless that is the one being written.
+    """
 
     count_bytes: int
+    count_files: int
+    spare_files: int
     end: str
 
 
@@ -261,9 +267,12 @@ def _distance(server: Server, position: Position) -> Distance | None:
             hint="compare the tables with Redis, then choose a new start ('hasync position reset')",
         )
     names = sorted(sizes, key=file_number)
-    behind = names[names.index(position.file) + 1 :]
+    place = names.index(position.file)
+    behind = names[place + 1 :]
     last = names[-1]
     return Distance(
         count_bytes=sizes[position.file] - position.pos + sum(sizes[name] for name in behind),
+        count_files=len(behind),
+        spare_files=place,
         end=f"{last}:{sizes[last]}",
     )

@@ -11,11 +11,14 @@ from hasync import __version__
 from hasync.metrics.collectors import Collectors
 from hasync.metrics.families import Change, Result, Skip, Stage, State
 from hasync.metrics.stream import StreamMetrics, TableOperation
+from hasync.model.drill import Deed
 from hasync.model.vitals import Past
 from hasync.ports import Clock
 
 SESSION_STATES = ("connected", "suspended", "lost", "refused", "restarted")
 ZOOKEEPER_OK = "ok"
+ZOOKEEPER_ERRORS = ("conflict", "ConnectionLoss", "OperationTimeoutError", "SessionExpiredError")
+"""The common ones; others appear when they happen."""
 
 __all__ = [
     "Change",
@@ -55,6 +58,10 @@ class Metrics:
         self._sessions_closed = self._collectors.gauge("worker_sessions_closed")
         for state in SESSION_STATES:
             self._collectors.counter("zookeeper_session_events").labels(state)
+        for error in ZOOKEEPER_ERRORS:
+            self._collectors.counter("zookeeper_errors").labels(error)
+        for deed in Deed:
+            self.drilled(deed, running=False)
 
     def stream(self, name: str) -> StreamMetrics:
         """Return the metrics of a stream, the same object each time; its counters begin at 0 at once."""
@@ -80,6 +87,10 @@ class Metrics:
         self._restarts.set(past.restarts)
         self._last_exit.set(past.last_exit_at)
         self._sessions_closed.set(past.sessions_closed)
+
+    def drilled(self, deed: Deed, *, running: bool) -> None:
+        """Say whether a drill's deed is being done to this instance."""
+        self._collectors.gauge("drill_running").labels(deed.value).set(running)
 
     def session_event(self, event: str) -> None:
         """Note a change of the ZooKeeper session (a :class:`hasync.coordination.ClusterObserver`)."""

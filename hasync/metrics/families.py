@@ -104,6 +104,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _gauge("codec_compiled", "Whether the binlog codec is compiled (1), or runs many times slower (0)."),
         _counter("retries", "Attempts that failed and were repeated.", "operation"),
         _counter("retries_exhausted", "Operations given up on after the last attempt.", "operation"),
+        _gauge("drill_running", "Whether a drill's deed is being done to this instance (1) or not (0).", "deed"),
     ),
     "Supervisor": (
         _gauge("supervised", "Whether a supervisor watches over this worker (1) or not (0)."),
@@ -119,6 +120,15 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _gauge("leader_epoch", "Epoch this instance last held or observed.", "stream"),
         _gauge("leader_since_timestamp_seconds", "When this instance became leader, 0 when it is not.", "stream"),
         _counter("leadership_changes", "Leadership changes of this instance.", "stream", "event"),
+        _counter(
+            "terms_ended",
+            "Terms of this instance that ended, by reason; also some that never began.",
+            *("stream", "reason"),
+        ),
+        _gauge(
+            "able", "Whether this instance leads without trouble, or could take over at once (1), or not (0).", "stream"
+        ),
+        _gauge("standing_back", "Whether it lets others try first, after terms lost by its own fault (1).", "stream"),
         _histogram(
             "failover_duration_seconds",
             "Winning the election to the first batch applied.",
@@ -128,6 +138,10 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _histogram("takeover_seconds", "Each step of a takeover, from the end of the one before.", "stream", "step"),
         _gauge("members", "Instances registered in ZooKeeper that stand ready for the stream.", "stream"),
         _gauge("halted", "Whether the stream stands still until somebody acts (1) or not (0).", "stream"),
+        _counter("halts", "Times this instance halted the stream for all, by the error's code.", "stream", "code"),
+        _gauge(
+            "paused", "Whether operators have paused the stream (1) or not (0), as this instance sees it.", "stream"
+        ),
     ),
     "ZooKeeper": (
         _gauge("zookeeper_connected", "Whether the session is usable (1), or suspended or lost (0)."),
@@ -146,6 +160,12 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         ),
         _counter("source_skipped_rows", "Row changes read and not applied.", "stream", "reason"),
         _gauge("source_last_event_timestamp_seconds", "Commit time of the last transaction read.", "stream"),
+        _gauge(
+            "source_purge_margin_files",
+            "Binlog files that the source still has, older than the one being applied.",
+            "stream",
+            leader_only=True,
+        ),
     ),
     "Lag": (
         _gauge(
@@ -155,6 +175,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
             leader_only=True,
         ),
         _gauge("lag_bytes", "Binlog bytes between the source's end and what is applied.", "stream", leader_only=True),
+        _gauge("lag_files", "Binlog files begun after the one being applied.", "stream", leader_only=True),
         _histogram(
             "event_age_seconds",
             "Source commit to sink acknowledgement, per batch (by its last transaction).",
@@ -189,7 +210,11 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
     ),
     "Config": (
         _gauge("config_version", "Revision of the config in force, 0 for none.", "stream"),
-        _gauge("config_last_reload_successful", "Whether the last config was accepted (1) or refused (0).", "stream"),
+        _gauge(
+            "config_last_reload_successful",
+            "Whether the last config was accepted (1, and before the first) or refused (0).",
+            "stream",
+        ),
         _gauge("config_last_reload_success_timestamp_seconds", "When a config was last accepted.", "stream"),
     ),
 }

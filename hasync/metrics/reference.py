@@ -1,12 +1,17 @@
 """``docs/metrics.md``, made from the families."""
 
+from hasync.errors import EndReason
 from hasync.metrics.families import SECTIONS, Change, Family, Kind, Result, Skip, Stage, State
+from hasync.metrics.stream import HALTS
+from hasync.model.drill import Deed
 
 _VALUES = {
     "event": Change,
     "result": Result,
-    "reason": Skip,
+    "reason": (*Skip, *EndReason),
     "stage": Stage,
+    "code": HALTS,
+    "deed": Deed,
     "hasync_state": State,
 }
 

@@ -5,7 +5,18 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter
 
-from hasync.errors import HandlerFailed, Regressed, SinkRefused, SinkUnavailable, StateMissing
+from hasync.errors import (
+    ConfigInvalid,
+    CoordinationRefused,
+    EndReason,
+    HandlerFailed,
+    PositionLost,
+    Regressed,
+    SinkRefused,
+    SinkUnavailable,
+    SourceRefused,
+    StateMissing,
+)
 from hasync.metrics.collectors import Collectors
 from hasync.metrics.families import Change, Result, Skip, Stage, State
 from hasync.model.change import Segment
@@ -16,6 +27,15 @@ TableOperation = tuple[str, str, str]
 
 SINK = "redis"
 SINK_ERRORS = tuple(kind.code for kind in (SinkUnavailable, SinkRefused, Regressed, StateMissing, HandlerFailed))
+HALTS = tuple(
+    kind.code
+    for kind in (
+        *(SourceRefused, PositionLost, SinkRefused, StateMissing, HandlerFailed),
+        *(ConfigInvalid, CoordinationRefused),
+    )
+)
+"""What can halt a stream."""
+
 TABLES_MAX = 1000
 """Tables counted by name: a wildcard over tables that are made daily must not fill the memory."""
 
@@ -49,8 +69,18 @@ class StreamMetrics:
         self._takeover_s = collectors.histogram("takeover_seconds")
         self.members = collectors.gauge("members").labels(self._stream)
         self.halted = collectors.gauge("halted").labels(self._stream)
+        self._halts = collectors.counter("halts")
+        for code in HALTS:
+            self._halts.labels(self._stream, code)
+        ends = collectors.counter("terms_ended")
+        self._ends = {reason: ends.labels(self._stream, reason.value) for reason in EndReason}
+        self.able = collectors.gauge("able").labels(self._stream)
+        self.standing_back = collectors.gauge("standing_back").labels(self._stream)
+        self._paused = collectors.gauge("paused").labels(self._stream)
         self._lag_s = collectors.gauge("lag_seconds")
         self._lag_bytes = collectors.gauge("lag_bytes")
+        self._lag_files = collectors.gauge("lag_files")
+        self._spare_files = collectors.gauge("source_purge_margin_files")
 
     def _bind_source(self, collectors: Collectors) -> None:
         self.source_connected = collectors.gauge("source_connected").labels(self._stream)
@@ -92,9 +122,15 @@ class StreamMetrics:
         self._pending_rows = collectors.gauge("checkpoint_pending_rows").labels(self._stream)
         self._config_version = collectors.gauge("config_version").labels(self._stream)
         self._config_ok = collectors.gauge("config_last_reload_successful").labels(self._stream)
+        self._config_ok.set(1)  # a stream without a config has refused none
         self._config_at = collectors.gauge("config_last_reload_success_timestamp_seconds").labels(self._stream)
 
     # ------------------------------------------------------------------ leadership
+
+    def watch_takeovers(self, *steps: str) -> None:
+        """Begin the times of these steps with none, so that rate() sees the first takeover."""
+        for step in steps:
+            self._takeover_s.labels(self._stream, step)
 
     def takeover_step(self, step: str, seconds: float) -> None:
         """Note how long a step of a takeover took."""
@@ -104,6 +140,15 @@ class StreamMetrics:
         """Say where this instance stands with the stream."""
         self._state.state(state)
         self.halted.set(state is State.HALTED)
+        self._paused.set(state is State.PAUSED)
+
+    def halt(self, code: str) -> None:
+        """Note that this instance has halted the stream for all, for an error with this ``code``."""
+        self._halts.labels(self._stream, code).inc()
+
+    def term_ended(self, reason: EndReason) -> None:
+        """Note why a term ended."""
+        self._ends[reason].inc()
 
     def lead(self, epoch: int) -> None:
         """Begin a term. Lag appears with the first :meth:`applied_up_to`, not as an invented 0."""
@@ -122,9 +167,9 @@ class StreamMetrics:
         """
         with self._lock:
             led, self._leading = self._leading, False
-            self._lag_s.remove(self._stream)
-            self._lag_bytes.remove(self._stream)
-        for gauge in (self._leader, self._since, self.source_connected, self.queue_rows, self._pending_rows):
+            for gauge in (self._lag_s, self._lag_bytes, self._lag_files, self._spare_files):
+                gauge.remove(self._stream)
+        for gauge in (self.able, self._leader, self._since, self.source_connected, self.queue_rows, self._pending_rows):
             gauge.set(0)
         if led:
             self._changes[change].inc()
@@ -152,6 +197,13 @@ class StreamMetrics:
         with self._lock:
             if self._leading:
                 self._lag_bytes.labels(self._stream).set(max(0, count))
+
+    def files(self, behind: int, *, spare: int) -> None:
+        """Say how many binlog files are newer than the one being applied, and how many older; ignored on a standby."""
+        with self._lock:
+            if self._leading:
+                self._lag_files.labels(self._stream).set(behind)
+                self._spare_files.labels(self._stream).set(spare)
 
     # ---------------------------------------------------------------------- source
 

@@ -14,7 +14,7 @@ from hasync.model.member import Eligibility
 from hasync.ports import Clock
 from hasync.term.handover import HandOver, HandOverObserver
 from hasync.term.leading import Adapters, Leading, Outcome, TermObserver
-from hasync.term.role import Identity, Role, queueing, role_of
+from hasync.term.role import STANDING_BACK, Identity, Role, queueing, role_of
 from hasync.term.standback import Faults
 from hasync.term.takeover import Takeover
 from hasync.term.watcher import StreamView, Watcher, WatchObserver
@@ -316,7 +316,7 @@ class Candidate:
         delay = self._faults.delay(reason)
         if delay.while_others_can_s <= 0:
             return
-        self._observer.standing(Role("waiting", f"standing back after {reason.value}: {message}"))
+        self._observer.standing(Role("waiting", f"{STANDING_BACK} {reason.value}: {message}"))
         share = 0.5 + self._clock.random() / 2
         while not self._stopping.is_set():
             stood_s = self._clock.monotonic() - began_s

@@ -268,6 +268,10 @@ class StreamReport(RetryObserver):
         self._metrics.lag_bytes(count_bytes)
         self._now(behind_bytes=count_bytes, source_end=source_end)
 
+    def files(self, behind: int, *, spare: int) -> None:
+        """So many binlog files are newer than the one being applied, so many older. The distances' thread calls it."""
+        self._metrics.files(behind, spare=spare)
+
     def applied(self, applied: Applied) -> None:
         self._finish_takeover(applied)
         self._metrics.sink_connected.set(1)

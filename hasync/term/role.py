@@ -11,6 +11,9 @@ from hasync.term.watcher import StreamView
 GIVE_WAY_S: Final = 10.0
 """How long others keep out of the queue for the one that is to lead; should it never come, they return."""
 
+STANDING_BACK: Final = "standing back after"
+"""How the detail of a role begins while others are let try first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Role:

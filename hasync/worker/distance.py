@@ -68,6 +68,7 @@ class Distances:
             return True  # the reader meets the same trouble and tells of it; a lag that is not known is not shown
         if distance is not None:
             seat.report.behind(distance.count_bytes, distance.end)
+            seat.report.files(distance.count_files, spare=distance.spare_files)
         return True
 
     def _head(self, compiled: Compiled) -> Head:

@@ -33,6 +33,13 @@ DISABLED: Final = "drills are not enabled on this instance"
 ENABLE: Final = "set HASYNC_DRILLS__ENABLED=true on the instances and restart them"
 
 
+class OnDeed(Protocol):
+    """Told that a deed begins and that it is over (:meth:`hasync.metrics.Metrics.drilled`)."""
+
+    def __call__(self, deed: Deed, *, running: bool) -> None:
+        """Note it. Called from: the drills' thread; must not block."""
+
+
 class Process(Protocol):
     """What is done to the process itself (:class:`hasync.worker.process.OwnProcess`)."""
 
@@ -148,8 +155,10 @@ class Drilling:
         hands: Hands,
         clock: Clock,
         log: Log,
+        on_deed: OnDeed,
     ) -> None:
-        """``drills``: by stream."""
+        """``drills``: by stream; ``on_deed``: told that a deed begins and is over."""
+        self._on_deed = on_deed
         self._drills = drills
         self._enabled = enabled
         self._me = (member, instance)
@@ -196,6 +205,7 @@ class Drilling:
         self._log.warning(
             Event.DRILL, stream=stream, deed=order.deed.value, by=order.by, for_s=order.for_s or None, stage="accepted"
         )
+        self._on_deed(order.deed, running=True)
         try:
             self._hands.do(stream, order)
         except HasyncError as error:
@@ -204,6 +214,8 @@ class Drilling:
         else:
             self._log.warning(Event.DRILL, stream=stream, deed=order.deed.value, stage="undone")
             self._tell(drills, order, self._answer(Stage.UNDONE))
+        finally:
+            self._on_deed(order.deed, running=False)
 
     def _refusal(self, stream: str, order: Order) -> Answer | None:
         """Say why this is not done, None when it is."""

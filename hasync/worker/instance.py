@@ -188,10 +188,10 @@ class Instance:
 
     def _show(self, seats: Seats) -> None:
         """Tell the others what this instance does; a changed status only is written."""
-        past = seats.past or Past()
-        shown = replace(
-            self._member, streams=seats.statuses(), restarts=past.restarts, last_exit=past.last_exit[:EXIT_MAX]
-        )
+        past, statuses = seats.past or Past(), seats.statuses()
+        for stream, status in statuses.items():
+            self._metrics.stream(stream).able.set(status.able)
+        shown = replace(self._member, streams=statuses, restarts=past.restarts, last_exit=past.last_exit[:EXIT_MAX])
         if shown != self._member:
             self._member = seats.member = shown
             self._members.update(self._member)
@@ -270,6 +270,7 @@ class Instance:
             ),
             clock=self._clock,
             log=self._log,
+            on_deed=self._metrics.drilled,
         )
         self._session.subscribe(drilling.wake)
         return drilling

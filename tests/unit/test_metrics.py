@@ -8,12 +8,14 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hasync.errors import EndReason, Fatal
 from hasync.metrics import Change, Metrics, Result, Skip, Stage, State, StreamMetrics
 from hasync.metrics.families import SECTIONS, Family, Kind, families
 from hasync.metrics.reference import reference
-from hasync.metrics.stream import OTHER, TABLES_MAX
+from hasync.metrics.stream import HALTS, OTHER, TABLES_MAX
 from hasync.model.change import Column, Operation, RowChanges, Segment, Table
 from hasync.model.change import Kind as ColumnKind
+from hasync.model.drill import Deed
 from hasync.model.position import Flavor, Position
 from hasync.term.report import STATES
 
@@ -138,6 +140,10 @@ def test_counters_that_alerts_use_begin_at_zero(bench: Bench, stream: StreamMetr
         ("hasync_fenced_writes_total", {"stream": "orders"}),
         ("hasync_regressions_total", {"stream": "orders"}),
         ("hasync_leadership_changes_total", {"stream": "orders", "event": "lost"}),
+        ("hasync_terms_ended_total", {"stream": "orders", "reason": "fenced"}),
+        ("hasync_halts_total", {"stream": "orders", "code": "sink_refused"}),
+        ("hasync_drill_running", {"deed": "crash"}),
+        ("hasync_zookeeper_errors_total", {"error": "ConnectionLoss"}),
         ("hasync_checkpoints_total", {"stream": "orders", "result": "error"}),
         ("hasync_sink_errors_total", {"stream": "orders", "sink": "redis", "error": "sink_unavailable"}),
         ("hasync_source_connects_total", {"stream": "orders", "result": "error"}),
@@ -151,7 +157,8 @@ def test_standby_shows_no_lag(bench: Bench, stream: StreamMetrics) -> None:
     """A standby knows no lag; a 0 from it would hide the leader's in max() and min()."""
     stream.applied_up_to(900.0)
     stream.lag_bytes(5)
-    assert not [name for name in bench.samples() if "lag" in name]
+    stream.files(1, spare=2)
+    assert not [name for name in bench.samples() if "lag" in name or "margin" in name]
     assert stream.lag_s() is None
 
 
@@ -161,10 +168,13 @@ def test_lag_appears_with_the_first_applied_batch_and_goes_with_the_term(bench: 
     assert not [name for name in bench.samples() if "lag" in name]
     stream.applied_up_to(990.0)
     stream.lag_bytes(42)
+    stream.files(1, spare=2)
+    assert bench.value("hasync_lag_files", stream="orders") == 1
+    assert bench.value("hasync_source_purge_margin_files", stream="orders") == 2
     assert bench.value("hasync_lag_seconds", stream="orders") == 10.0
     assert bench.value("hasync_lag_bytes", stream="orders") == 42
     stream.stand_by(Change.LOST)
-    assert not [name for name in bench.samples() if "lag" in name]
+    assert not [name for name in bench.samples() if "lag" in name or "margin" in name]
 
 
 def test_lag_grows_when_the_loop_stands_still(bench: Bench, stream: StreamMetrics) -> None:
@@ -208,6 +218,7 @@ def test_exactly_one_state_holds(bench: Bench, stream: StreamMetrics, state: Sta
     shown = {other: bench.value("hasync_state", stream="orders", hasync_state=other) for other in State}
     assert [other for other, value in shown.items() if value] == [state]
     assert bench.value("hasync_halted", stream="orders") == (state is State.HALTED)
+    assert bench.value("hasync_paused", stream="orders") == (state is State.PAUSED)
 
 
 def test_segment_is_counted_by_table_and_the_rest_as_skipped(bench: Bench, stream: StreamMetrics) -> None:
@@ -293,6 +304,29 @@ def test_retries_and_stages_and_config_are_counted(bench: Bench, stream: StreamM
     assert bench.value("hasync_config_version", stream="orders") == 3
     assert bench.value("hasync_config_last_reload_successful", stream="orders") == 0
     assert bench.value("hasync_config_last_reload_success_timestamp_seconds", stream="orders") == 1000.0
+
+
+def test_ends_halts_and_drills_are_told(bench: Bench, stream: StreamMetrics) -> None:
+    """Why terms end and streams halt, and that a drill is the reason of what is seen."""
+    stream.term_ended(EndReason.SESSION_LOST)
+    stream.halt("sink_refused")
+    bench.metrics.drilled(Deed.FREEZE, running=True)
+    assert bench.value("hasync_terms_ended_total", stream="orders", reason="session_lost") == 1
+    assert bench.value("hasync_halts_total", stream="orders", code="sink_refused") == 1
+    assert bench.value("hasync_drill_running", deed="freeze") == 1
+    bench.metrics.drilled(Deed.FREEZE, running=False)
+    assert bench.value("hasync_drill_running", deed="freeze") == 0
+
+
+def test_every_error_that_halts_has_its_counter() -> None:
+    """A new kind of Fatal appears among the codes, else its first halt is invisible to increase()."""
+    assert set(HALTS) == {kind.code for kind in Fatal.__subclasses__()}
+
+
+def test_stream_without_config_has_refused_none(bench: Bench, stream: StreamMetrics) -> None:
+    """An instance that waits for its first config raises no alert about a refused one."""
+    assert stream
+    assert bench.value("hasync_config_last_reload_successful", stream="orders") == 1
 
 
 def test_two_instances_in_one_process_do_not_mix() -> None:

@@ -83,6 +83,7 @@ class World:
         self.process, self.session, self.streams = Process(), Session(), Streams()
         self.gates = Gates.of(("orders",), self.clock)
         session: Any = self.session
+        self.deeds: list[tuple[Deed, bool]] = []
         self.hands = Hands(
             process=self.process,
             gates=self.gates,
@@ -100,7 +101,11 @@ class World:
             hands=self.hands,
             clock=self.clock,
             log=Silent(),  # type: ignore[arg-type]
+            on_deed=self.note,
         )
+
+    def note(self, deed: Deed, *, running: bool) -> None:
+        self.deeds.append((deed, running))
 
     def carry_out(self, order: Order) -> list[Stage]:
         self.drills.ask(order)
@@ -113,6 +118,7 @@ def test_order_is_answered_before_and_after() -> None:
     world = World()
     assert world.carry_out(ORDER) == [Stage.ACCEPTED, Stage.UNDONE]
     assert world.process.done == ["freeze 2"]
+    assert world.deeds == [(Deed.FREEZE, True), (Deed.FREEZE, False)]
 
 
 def test_disabled_drill_is_refused_with_its_remedy() -> None:
