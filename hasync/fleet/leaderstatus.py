@@ -20,7 +20,8 @@ class LeaderStatus:
 
     ``reached`` is False when it could not be asked, and ``why`` says why; then all else
     is unknown. ``troubles``: what it is trying again now, by operation; ``degraded``: it
-    has been doing so for long.
+    has been doing so for long. ``behind_bytes``: of binlog that are not applied, up to
+    ``source_end`` (``file:pos``).
     """
 
     reached: bool
@@ -31,6 +32,8 @@ class LeaderStatus:
     troubles: Mapping[str, str] = field(default_factory=dict)
     degraded: bool = False
     rows_applied: int = 0
+    behind_bytes: int | None = None
+    source_end: str = ""
 
     @classmethod
     def of(cls, document: Any, stream: str, leader: Leader) -> Self:
@@ -46,7 +49,7 @@ class LeaderStatus:
         if document.get("member") != leader.member or part.get("epoch") != leader.epoch:
             other = f"{document.get('member')!r} in epoch {part.get('epoch')}"
             return cls(reached=False, why=f"at {leader.address} not the leader answers but {other}")
-        lag = part.get("lag_seconds")
+        lag, behind = part.get("lag_seconds"), part.get("behind_bytes")
         return cls(
             reached=True,
             lag_s=float(lag) if isinstance(lag, int | float) else None,
@@ -55,21 +58,40 @@ class LeaderStatus:
             troubles={str(name): str(why) for name, why in (part.get("degraded") or {}).items()},
             degraded=bool(part.get("degraded_long")),
             rows_applied=int(part.get("rows_applied") or 0),
+            behind_bytes=int(behind) if isinstance(behind, int) else None,
+            source_end=str(part.get("source_end") or ""),
         )
 
 
 def ask_leader(leader: Leader, stream: str) -> LeaderStatus:
     """Ask the leader's admin port for ``/status``. Never raises; takes a second or two at most."""
-    address = leader.address
+    said = ask_status(leader.address)
+    return LeaderStatus.of(said.document, stream, leader) if said.reached else LeaderStatus(reached=False, why=said.why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """An instance's status document, or why there is none."""
+
+    document: Any = None
+    why: str = ""
+
+    @property
+    def reached(self) -> bool:
+        """Whether there is one."""
+        return not self.why
+
+
+def ask_status(address: str) -> Said:
+    """Ask an admin port for ``/status``. Never raises; takes a second or two at most."""
     try:
-        endpoint = Endpoint.parse(address, default_port=DEFAULT_PORT)
-        return LeaderStatus.of(_fetched(endpoint), stream, leader)
+        return Said(document=_fetched(Endpoint.parse(address, default_port=DEFAULT_PORT)))
     except Fault:
-        return LeaderStatus(reached=False, why="it has published no address")
+        return Said(why="it has published no address")
     except (OSError, http.client.HTTPException) as error:
-        return LeaderStatus(reached=False, why=f"{address} does not answer ({_why(error)})")
+        return Said(why=f"{address} does not answer ({_why(error)})")
     except ValueError:
-        return LeaderStatus(reached=False, why=f"{address} answers with something else than a status")
+        return Said(why=f"{address} answers with something else than a status")
 
 
 def _why(error: Exception) -> str:
