@@ -47,6 +47,8 @@ OutputOption = Annotated[
     typer.Option("--output", "-o", envvar=OUTPUT_VARIABLE, metavar="table|json|yaml", help="How data is written."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All streams that there are.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for whoever looks at status and history.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 WithinOption = Annotated[
     float, typer.Option("--within", parser=seconds, metavar="DURATION", help="How long --wait waits at most.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from hasync.coordination import StreamCoordination
@@ -89,6 +90,11 @@ def _read(look: Callable[[], Value], refusals: list[CoordinationRefused]) -> Val
         return None
 
 
+def _paused(intent: Intent) -> str:
+    until = f" until {datetime.fromtimestamp(intent.until, UTC):%Y-%m-%dT%H:%M:%SZ}" if intent.until else ""
+    return f"paused by {intent.by}{until}" + (f" ({intent.reason})" if intent.reason else "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """A stream as ``hasync status`` shows it; ``told`` is None when there was nobody to ask."""
@@ -137,7 +143,7 @@ class Summary:
     def _why_no_leader(self) -> str:
         intent = self.facts.intent
         if self.paused and intent is not None:
-            return f"no leader: paused by {intent.by}" + (f" ({intent.reason})" if intent.reason else "")
+            return f"no leader: {_paused(intent)}"
         if self.facts.contenders:
             return f"no leader yet: {', '.join(self.facts.contenders)} in the election"
         roles = self.facts.roles()

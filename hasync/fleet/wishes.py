@@ -20,9 +20,14 @@ class Operator:
     reason: str = ""
 
 
-def pause(ports: StreamCoordination, operator: Operator) -> Intent:
-    """Ask that nobody lead the stream until somebody resumes; replaces any other wish. Returns the wish."""
-    wish = Intent(kind=IntentKind.PAUSE, by=operator.by, at=operator.at, reason=operator.reason)
+def pause(ports: StreamCoordination, operator: Operator, *, for_s: float | None = None) -> Intent:
+    """Ask that nobody lead the stream; replaces any other wish. Returns the wish.
+
+    It stands until somebody resumes, or for ``for_s`` seconds: then the instances take it
+    away, within the ten seconds of their next look.
+    """
+    until = None if for_s is None else operator.at + for_s
+    wish = Intent(kind=IntentKind.PAUSE, by=operator.by, at=operator.at, reason=operator.reason, until=until)
     ports.intents.put(wish)
     return wish
 

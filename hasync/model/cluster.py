@@ -326,7 +326,8 @@ class Intent:
 
     ``at``: Unix seconds. ``to`` and ``epoch`` are a switchover's: who is to lead, and the
     term that is to end. A leader that was elected later finds the wish fulfilled, so it is
-    safe to see it twice.
+    safe to see it twice. ``until`` is a pause's: Unix seconds from which on any instance
+    takes it away; None: an operator does.
     """
 
     kind: IntentKind
@@ -335,6 +336,11 @@ class Intent:
     reason: str = ""
     to: str = ""
     epoch: int = 0
+    until: float | None = None
+
+    def over(self, now_s: float) -> bool:
+        """Whether its time is up; ``now_s``: Unix seconds."""
+        return self.until is not None and now_s >= self.until
 
     @property
     def pauses(self) -> bool:
@@ -344,7 +350,9 @@ class Intent:
     def to_json(self) -> dict[str, Any]:
         """Return the stored form (``zk/payloads/intent.json``)."""
         stored = {"v": FORMAT, "kind": self.kind.value, "by": self.by, "at": self.at, "reason": self.reason}
-        return {**stored, "to": self.to, "epoch": self.epoch} if self.kind is IntentKind.SWITCHOVER else stored
+        if self.kind is IntentKind.SWITCHOVER:
+            return {**stored, "to": self.to, "epoch": self.epoch}
+        return stored if self.until is None else {**stored, "until": self.until}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -358,6 +366,7 @@ class Intent:
                 reason=str(data.get("reason", "")),
                 to=str(data.get("to", "")),
                 epoch=int(data.get("epoch", 0)),
+                until=None if data.get("until") is None else float(data["until"]),
             )
         except KeyError as missing:
             raise lacking("intent", missing) from missing

@@ -180,6 +180,9 @@ class Watcher:
 
     def _wishes(self, view: StreamView) -> StreamView:
         intent = self._intents.get(self._wake)
+        if intent is not None and intent.over(self._clock.wall()):
+            self._intents.settle(intent)  # whichever instance comes first; for the others it has gone
+            intent = None
         if intent == view.intent:
             return view
         return replace(view, intent=intent, intent_since_s=self._clock.monotonic())

@@ -32,6 +32,24 @@ def test_pause_waits_until_nobody_leads_or_contends(stage: Stage) -> None:
     assert stage.clock.now_s > 1
 
 
+def test_pause_for_a_time_says_and_keeps_its_end(stage: Stage) -> None:
+    """The instances withdraw it then; status says when."""
+    stage.apply()
+    answer = stage.run("pause", "--for", "30m", "--reason", "Redis upgrade")
+    assert answer.exit_code == 0
+    assert "until 2027-01-15T08:30:00Z" in answer.stderr
+    assert stage.ports.intents.get().until == NOW + 1800
+    assert "paused by ann@here until 2027-01-15T08:30:00Z (Redis upgrade)" in stage.run("status").stdout
+
+
+def test_dry_run_of_a_pause_changes_nothing(stage: Stage) -> None:
+    """It says who would step down."""
+    stage.apply()
+    stage.elect()
+    assert "a would step down" in stage.run("pause", "--dry-run", "--wait").stderr
+    assert stage.ports.intents.get() is None
+
+
 def test_pause_that_takes_too_long_fails_and_stands(stage: Stage) -> None:
     """The time is up, but the wish stays."""
     stage.apply()

@@ -43,6 +43,7 @@ WRITTEN: list[tuple[str, Any]] = [
     ("halt", HALT),
     ("halt", replace(HALT, position=POSITION, hint="h", epoch=4)),
     ("intent", Intent(kind=IntentKind.PAUSE, by="ann", at=1.0)),
+    ("intent", Intent(kind=IntentKind.PAUSE, by="ann", at=1.0, until=61.5)),
     ("intent", Intent(kind=IntentKind.SWITCHOVER, by="ann", at=1.0, to="b", epoch=3)),
     *(("drill", Order(id="1", deed=deed, member="a", instance="t", by="ann", at=1.0, to="b")) for deed in Deed),
     *(("drill", replace(ORDER, answer=Answer(stage=stage, at=1.5, message="m", hint="h"))) for stage in Stage),

@@ -201,3 +201,15 @@ def test_role_follows_from_what_operators_decided(view: StreamView, state: str, 
     """Who may be elected, for every combination that matters."""
     role = role_of(view, ME)
     assert (role.state, role.contends) == (state, contends)
+
+
+def test_pause_whose_time_is_up_is_taken_away(member: FakeMember) -> None:
+    """Any instance does it at its next look; one that lasts, and one without an end, stay."""
+    intents, now_s = member.stream(STREAM).intents, SystemClock().wall()
+    watcher = watcher_of(member, Told())
+    for until, stays in ((now_s + 3600, True), (None, True), (now_s - 1, False)):
+        pause = Intent(kind=IntentKind.PAUSE, by="ann", at=now_s - 60, until=until)
+        intents.put(pause)
+        watcher.look()
+        assert watcher.view.intent == (pause if stays else None)
+        assert (intents.get() is not None) is stays
