@@ -131,7 +131,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _gauge("standing_back", "Whether it lets others try first, after terms lost by its own fault (1).", "stream"),
         _histogram(
             "failover_duration_seconds",
-            "Winning the election to the first batch applied.",
+            "Winning the election to the first batch applied, or to having nothing to apply.",
             "stream",
             buckets=TAKEOVER_S,
         ),
@@ -140,7 +140,9 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
         _gauge("halted", "Whether the stream stands still until somebody acts (1) or not (0).", "stream"),
         _counter("halts", "Times this instance halted the stream for all, by the error's code.", "stream", "code"),
         _gauge(
-            "paused", "Whether operators have paused the stream (1) or not (0), as this instance sees it.", "stream"
+            "paused",
+            "Whether operators have paused the stream, or its config disables it (1), or neither (0).",
+            "stream",
         ),
     ),
     "ZooKeeper": (
@@ -204,7 +206,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
     ),
     "Checkpoint": (
         _counter("checkpoints", "Position saves to ZooKeeper.", "stream", "result"),
-        _histogram("checkpoint_duration_seconds", "Latency of a position save.", "stream"),
+        _histogram("checkpoint_duration_seconds", "Latency of position saves that succeeded.", "stream"),
         _gauge("checkpoint_last_success_timestamp_seconds", "When a position was last saved, 0 for never.", "stream"),
         _gauge("checkpoint_pending_rows", "Rows applied after the last saved position.", "stream"),
     ),

@@ -17,12 +17,12 @@ _VALUES = {
 
 _STATES = {
     State.STARTING: "`starting`; `waiting`: for ZooKeeper, for a config, or standing back after trouble",
-    State.STANDBY: "`standby`; `unfit` (`hasync status`): a standby that could not lead; `disabled`: by the config",
+    State.STANDBY: "`standby`; `unfit` (`hasync status`): a standby that could not lead; `barred`: by `placement.pin`",
     State.LEADER: "`leader`",
     State.DEGRADED: "`leader`, while `degraded_long`: a retried step fails for longer than `retry.degraded_after_s`",
     State.DRAINING: "`draining`: a leader that applies what it has read before its term ends",
     State.HALTED: "`halted`: until `hasync resume`",
-    State.PAUSED: "`paused`: until `hasync resume`",
+    State.PAUSED: "`paused`: until `hasync resume`; `disabled`: by the config",
 }
 """The states, and what ``/status`` and ``hasync status`` call them."""
 

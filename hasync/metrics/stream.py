@@ -253,8 +253,8 @@ class StreamMetrics:
     def saved(self, result: Result, *, duration_s: float, pending_rows: int = 0) -> None:
         """Note a position save to ZooKeeper. ``pending_rows``: applied meanwhile, and so not in what was saved."""
         self._saves[result].inc()
-        self._save_s.observe(duration_s)
         if result is Result.OK:
+            self._save_s.observe(duration_s)
             self._pending_rows.set(pending_rows)
             self._saved_at.set(self._clock.wall())
 

@@ -36,6 +36,7 @@ STATES = {
     "draining": State.DRAINING,
     "halted": State.HALTED,
     "paused": State.PAUSED,
+    "disabled": State.PAUSED,
     "waiting": State.STARTING,
 }
 """The metric's states of roles; all others stand by."""
@@ -210,6 +211,7 @@ class StreamReport(RetryObserver):
     def began(self, epoch: int, claimed: SinkState) -> None:
         self._log.info(Event.TERM_BEGAN, epoch=epoch, seq=claimed.seq, position=_text(claimed.position))
         self._metrics.lead(epoch)
+        self._metrics.sink_connected.set(1)  # it took the claim; a source that is silent may bring no batch for long
         self._metrics.enter(State.LEADER)
         self._now(role=Role("leader"), epoch=epoch, since=self._clock.wall(), state=claimed)
 
@@ -261,6 +263,7 @@ class StreamReport(RetryObserver):
 
     def caught_up(self) -> None:
         """All that the source has sent is applied, as of now."""
+        self._finish_takeover(self.standing_now.epoch)
         self._metrics.applied_up_to(self._clock.wall())
 
     def behind(self, count_bytes: int, source_end: str) -> None:
@@ -273,7 +276,7 @@ class StreamReport(RetryObserver):
         self._metrics.files(behind, spare=spare)
 
     def applied(self, applied: Applied) -> None:
-        self._finish_takeover(applied)
+        self._finish_takeover(applied.state.epoch)
         self._metrics.sink_connected.set(1)
         if applied.batch is None:
             self._now(state=applied.state)
@@ -291,12 +294,12 @@ class StreamReport(RetryObserver):
             self._metrics.applied_up_to(min(self._clock.wall(), end_of(committed_at)))
         self._now(state=applied.state, rows_applied=self.standing_now.rows_applied + rows.total())
 
-    def _finish_takeover(self, applied: Applied) -> None:
+    def _finish_takeover(self, epoch: int) -> None:
         if self._elected_at is None:
             return
         took_s, self._elected_at = self._clock.monotonic() - self._elected_at, None
         self._metrics.failover_s.observe(took_s)
-        self._log.info(Event.TAKEOVER, epoch=applied.state.epoch, takeover_ms=round(took_s * 1000, 1))
+        self._log.info(Event.TAKEOVER, epoch=epoch, takeover_ms=round(took_s * 1000, 1))
 
     # ------------------------------------------------------------- acknowledgements
 
