@@ -58,6 +58,12 @@ class CoordinationUnavailable(Retryable):
     code = "coordination_unavailable"
 
 
+class SecretGone(Retryable):
+    """A password that worked cannot be read now: its file is being replaced."""
+
+    code = "secret_gone"
+
+
 class Fatal(HasyncError):  # noqa: N818 - the kind is the name
     """No instance can go on without a human; the stream halts loudly."""
 

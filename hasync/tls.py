@@ -8,6 +8,7 @@ used at the next one. Nothing ever falls back to an unencrypted connection.
 
 import re
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,7 @@ _OPENSSL_REASON: Final = re.compile(r"\[SSL: ([A-Z0-9_]+)\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """Why a handshake failed, in words, and what to do about it. ``ours``: this client's fault as the server sees it."""
+    """Why a handshake failed, in words, and what to do about it. ``ours``: the server does not accept this client."""
 
     reason: str
     remedy: str
@@ -96,17 +97,22 @@ def _readable(path: str) -> bool:
 
 def diagnosis(error: BaseException | None) -> Diagnosis | None:
     """Say what a failed handshake means; None for an error that is none of TLS. Looks through an error's causes."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return _distrusted(error)
-        if isinstance(error, ssl.SSLError):
-            return _handshake(error.reason or "")
-        if error.__cause__ is None and (match := _OPENSSL_REASON.search(str(error))):
-            return _handshake(match[1])
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _distrusted(cause)
+        if isinstance(cause, ssl.SSLError):
+            return _handshake(cause.reason or "")
+    found = next((match for cause in causes if (match := _OPENSSL_REASON.search(str(cause)))), None)
+    return _handshake(found[1]) if found else None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        yield error
+        seen.append(error)
         error = error.__cause__ or error.__context__
-    return None
 
 
 def _distrusted(error: ssl.SSLCertVerificationError) -> Diagnosis:

@@ -1,7 +1,6 @@
 """Connections to a server, and the one place where PyMySQL's errors become hasync's."""
 
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,18 @@ from typing import Any, Literal
 
 import pymysql
 
-from hasync.errors import EndReason, HasyncError, PositionLost, SourceRefused, SourceUnavailable, TermEnded
+from hasync import tls
+from hasync.errors import (
+    ConfigInvalid,
+    EndReason,
+    HasyncError,
+    PositionLost,
+    SourceRefused,
+    SourceUnavailable,
+    TermEnded,
+)
+from hasync.model.secret import Password, revealed
+from hasync.model.tls import Verify
 
 _DEFAULT_PORT = 3306
 _REFUSED = {
@@ -30,7 +40,9 @@ _REFUSED = {
 _DUMP_FAILED = 1236
 _TOO_MANY = 1040
 _TLS_FAILED = 2026
-_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_LOGIN_REFUSED = frozenset({1045, 1698})
+_NO_TLS = "doesn't support it"
+"""What PyMySQL says of a server without TLS; it has sent nothing by then."""
 _CLAIMED_MARIADB = 4052
 _CLAIMED = "with the same server_uuid/server_id"
 _LOST_REMEDY = (
@@ -52,28 +64,30 @@ class Tls:
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
+    key_password: str | Password = field(default="", repr=False)
 
     def arguments(self) -> dict[str, Any]:
-        """Return PyMySQL's arguments. Raises SourceRefused when a file cannot be read."""
+        """Return PyMySQL's arguments. Raises SourceRefused when a file cannot be used."""
         if self.mode == "disabled":
             return {"ssl_disabled": True}
         if self.mode == "preferred":
             return {}
         try:
             return {"ssl": self._context()}
-        except OSError as error:
-            files = ", ".join(path for path in (self.ca_file, self.cert_file, self.key_file) if path)
-            raise SourceRefused(f"TLS files cannot be used ({files}): {error}", hint="check paths and form") from error
+        except ConfigInvalid as invalid:
+            raise _own(invalid.message, invalid.hint) from invalid
 
-    def _context(self) -> ssl.SSLContext:
-        """Make our own: PyMySQL's does not check the host name when no authority is given."""
-        context = ssl.create_default_context(cafile=self.ca_file)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own tools make certificates that are not strict
-        context.check_hostname = self.mode == "verified"
-        context.verify_mode = ssl.CERT_NONE if self.mode == "required" else ssl.CERT_REQUIRED
-        if self.cert_file:
-            context.load_cert_chain(self.cert_file, self.key_file)
-        return context
+    def _context(self) -> Any:
+        return tls.client_context(
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            key_password=revealed(self.key_password),
+            verify=_VERIFY[self.mode],
+        )
+
+
+_VERIFY = {"required": Verify.NONE, "authority": Verify.CA, "verified": Verify.FULL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +96,7 @@ class Login:
 
     host: str
     user: str
-    password: str = field(repr=False)
+    password: str | Password = field(repr=False)
     connect_timeout_s: float = 5.0
     tls: Tls = field(default_factory=Tls)
 
@@ -159,11 +173,12 @@ class Link:
         """Connect. Raises SourceUnavailable, SourceRefused (account, TLS)."""
         self._latch = latch or Latch()
         arguments = login.tls.arguments()
-        with translated(login.host):
+        password = revealed(login.password)
+        with _logging_in(login), translated(login.host):
             dialled = _dial(login)
             self._duplicate = self._watch(dialled)
             try:
-                self.raw = _shake_hands(login, dialled, arguments)
+                self.raw = _shake_hands(login, password, dialled, arguments)
             except BaseException:
                 dialled.close()
                 self._latch.forget(self._duplicate)
@@ -196,13 +211,27 @@ def _dial(login: Login) -> socket.socket:
     return dialled
 
 
-def _shake_hands(login: Login, dialled: socket.socket, arguments: dict[str, Any]) -> Any:
+@contextmanager
+def _logging_in(login: Login) -> Iterator[None]:
+    """Take a password that worked before for one that is being rotated, when the server refuses it now."""
+    try:
+        yield
+    except SourceRefused as refused:
+        if server_code(refused) in _LOGIN_REFUSED and isinstance(login.password, Password) and login.password.accepted:
+            hint = f"it worked before; it is read anew from {login.password.name} at each attempt"
+            raise SourceUnavailable(refused.message, hint=hint) from refused.__cause__
+        raise
+    if isinstance(login.password, Password):
+        login.password.accepted = True
+
+
+def _shake_hands(login: Login, password: str, dialled: socket.socket, arguments: dict[str, Any]) -> Any:
     host, port = login.address
     connection = pymysql.Connection(
         host=host,
         port=port,
         user=login.user,
-        password=login.password.encode(),  # text would be sent as latin-1
+        password=password.encode(),  # text would be sent as latin-1
         charset="utf8mb4",
         autocommit=True,
         read_timeout=login.connect_timeout_s,
@@ -231,13 +260,25 @@ def translate(error: Exception, host: str) -> HasyncError:
         return TermEnded(EndReason.SOURCE_CLAIMED, f"another reader took this stream's server id on {host}: {text}")
     if code == _DUMP_FAILED:
         return _dump_failed(text, host)
-    if code == _TLS_FAILED or _UNTRUSTED in text:
-        return _own(f"{host} is not trusted: {text}", "check the source's tls settings and certificates")
+    if refused := _tls_refused(error, code, text, host):
+        return refused
     if code in _REFUSED:
         return _own(f"{host} refused the account: {text}", _REFUSED[code])
     if isinstance(error, pymysql.err.ProgrammingError | pymysql.err.NotSupportedError):
         return SourceRefused(f"{host} refused a statement: {text}", hint="check the server's version")
     return SourceUnavailable(f"{host} is not available: {text}", hint=_remedy(error, code))
+
+
+def _tls_refused(error: Exception, code: int, text: str, host: str) -> HasyncError | None:
+    """Return what is told of a failed handshake, None for another failure."""
+    if found := tls.diagnosis(error):
+        return _own(f"{host} is not trusted: {found.reason}", found.remedy.replace("tls.", "source.tls."))
+    if _NO_TLS in text:
+        remedy = "switch TLS on at the server (ssl_cert, ssl_key), or take source.tls out; nothing was sent unencrypted"
+        return _own(f"{host} is not trusted: it does not speak TLS", remedy)
+    if code == _TLS_FAILED:
+        return _own(f"{host} is not trusted: {text}", "check the source's tls settings and certificates")
+    return None
 
 
 def server_code(error: HasyncError) -> int:

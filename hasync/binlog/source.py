@@ -22,6 +22,7 @@ from hasync.binlog.transactions import Transactions
 from hasync.errors import Fatal, HasyncError, SourceUnavailable
 from hasync.model.change import Interest, Segment
 from hasync.model.position import Flavor, Position, Start
+from hasync.model.secret import Password
 from hasync.ports import ChangeSource, Clock
 
 _MIB = 1 << 20
@@ -73,7 +74,7 @@ class BinlogSource:
         *,
         hosts: Sequence[str],
         user: str,
-        password: str,
+        password: str | Password,
         clock: Clock,
         server_id: int,
         connect_timeout_s: float = 5.0,

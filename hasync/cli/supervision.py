@@ -56,5 +56,6 @@ def plan_of(settings: Settings, *, as_json: bool) -> Plan:
             ca=str(tls.ca) if tls else "",
             cert=str(tls.cert or "") if tls else "",
             key=str(tls.key or "") if tls else "",
+            key_password=str(tls.key_password or "") if tls else "",
         ),
     )

@@ -10,7 +10,8 @@ Three of kazoo's habits cannot be guarded from outside (``docs/decisions/0001-zo
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from kazoo.client import KazooClient
@@ -19,6 +20,8 @@ from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandl
 from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.states import KeeperState
 
+from hasync.cluster.access import Auth, Grant, Tls, connection_options, default_acl
+from hasync.errors import HasyncError
 from hasync.ports import Clock, Gate
 
 CONNECTION_RETRY: Final = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
@@ -38,22 +41,34 @@ def quiet_logger() -> logging.Logger:
 class PromptHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no types
     """Gives up on a server that does not accept a connection long before the session is over (K11)."""
 
-    def __init__(self, patience_s: float, gate: Gate | None = None) -> None:
-        """Wait ``patience_s`` for each server. ``gate``: what a drill shuts to cut this client off."""
+    def __init__(self, patience_s: float, gate: Gate | None = None, tls: Tls | None = None) -> None:
+        """Wait ``patience_s`` for each server. ``gate``: what a drill shuts to cut this client off.
+
+        ``tls``: kazoo's own TLS trusts the system's authorities, too, and leaks the socket of a failed handshake.
+        """
         super().__init__()
         self._patience_s = patience_s
+        self._tls = tls
         self._gate = gate
         self._socket: Any = None
         if gate is not None:
             gate.on_shut(self._cut)
 
-    def create_connection(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
-        """Connect within the patience. Called from: kazoo's connection thread."""
+    def create_connection(
+        self, address: tuple[str, int], hostname: str | None = None, timeout: float | None = None, **_kazoos_tls: Any
+    ) -> Any:
+        """Connect within the patience, encrypted or not at all. Called from: kazoo's connection thread."""
         limit = self._patience_s if timeout is None else min(timeout, self._patience_s)
         if self._gate is not None and not self._gate.passes(limit):
             raise TimeoutError("cut off by a drill")
-        self._socket = super().create_connection(*args, timeout=limit, **options)
+        plain = super().create_connection(address, hostname, limit)
+        self._socket = plain if self._tls is None else _encrypted(plain, self._tls, hostname or address[0])
         return self._socket
+
+    def select(self, *lists: Any, **options: Any) -> Any:
+        """Look for what can be read: what TLS has decrypted already is seen by no system call."""
+        decrypted = [each for each in lists[0] if isinstance(each, ssl.SSLSocket) and each.pending()]
+        return (decrypted, [], []) if decrypted else super().select(*lists, **options)
 
     def stop(self) -> None:
         """End the handler's threads."""
@@ -68,6 +83,18 @@ class PromptHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo 
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
+def _encrypted(plain: Any, tls: Tls, hostname: str) -> ssl.SSLSocket:
+    """Wrap a connected socket. Raises OSError, which kazoo expects; ssl.SSLError is one."""
+    try:
+        return tls.context().wrap_socket(plain, server_hostname=hostname)
+    except HasyncError as unusable:
+        plain.close()
+        raise OSError(str(unusable)) from unusable
+    except OSError:
+        plain.close()
+        raise
+
+
 class PromptConnection(ConnectionHandler):  # type: ignore[misc]  # kazoo has no types
     """Reports what the server granted (K12) and does not wait for a silent one (K11)."""
 
@@ -78,7 +105,7 @@ class PromptConnection(ConnectionHandler):  # type: ignore[misc]  # kazoo has no
         patience_s: float,
         clock: Clock,
         on_session: Callable[[float, float], None],
-        on_failure: Callable[[Exception], None],
+        on_failure: Callable[[str, Exception], None],
         **options: Any,
     ) -> None:
         """Call ``on_session(started, granted_s)`` after every successful handshake."""
@@ -91,10 +118,11 @@ class PromptConnection(ConnectionHandler):  # type: ignore[misc]  # kazoo has no
     def _connect(self, host: str, hostip: str, port: int) -> tuple[float, float]:
         """Connect; kazoo returns two thirds of the granted timeout, in milliseconds, as its read timeout."""
         started = self._clock.monotonic()
+        self.client.renew_identity()
         try:
             read_timeout_ms, connect_timeout_ms = super()._connect(host, hostip, port)
         except (ConnectionDropped, KazooTimeoutError, SessionExpiredError) as failure:
-            self._on_failure(failure)
+            self._on_failure(f"{host}:{port}", failure)
             raise
         self._on_session(started, read_timeout_ms * 1.5 / 1000.0)
         return read_timeout_ms, connect_timeout_ms
@@ -117,16 +145,22 @@ class PromptClient(KazooClient):  # type: ignore[misc]  # kazoo has no types
         patience_s: float,
         clock: Clock,
         on_session: Callable[[float, float], None],
-        on_failure: Callable[[Exception], None],
+        on_failure: Callable[[str, Exception], None],
         gate: Gate | None = None,
+        auth: Auth | None = None,
+        tls: Tls | None = None,
+        grants: Sequence[Grant] = (),
         **options: Any,
     ) -> None:
-        """Take kazoo's options and the hooks of :class:`PromptConnection`."""
-        sasl = options.pop("sasl_options", None)
+        """Take kazoo's options, the identity, and the hooks of :class:`PromptConnection`. Raises ConfigInvalid."""
+        self.auth_data: set[tuple[str, str]]
+        self._auth, self._tls, self._grants = auth, tls, tuple(grants)
         super().__init__(
-            handler=PromptHandler(patience_s, gate),
+            handler=PromptHandler(patience_s, gate, tls),
             connection_retry=CONNECTION_RETRY,
             logger=quiet_logger(),
+            default_acl=default_acl(auth, tls, grants),
+            **connection_options(auth, tls),
             **options,
         )
         self._connection = PromptConnection(
@@ -136,8 +170,25 @@ class PromptClient(KazooClient):  # type: ignore[misc]  # kazoo has no types
             on_session=on_session,
             on_failure=on_failure,
             logger=self.logger,
-            sasl_options=sasl,
         )
+
+    def renew_identity(self) -> None:
+        """Use the credentials as they are now, for this connection and for what is created from now on.
+
+        What cannot be read leaves things as they are: a file may be being replaced.
+        Called from: kazoo's connection thread before each connect, the session's thread while connected.
+        """
+        if self._auth is None:
+            return
+        try:
+            known = {(self._auth.scheme, credential) for credential in self._auth.credentials}
+            acl = default_acl(self._auth, self._tls, self._grants)
+        except HasyncError:
+            return
+        fresh = known - set(self.auth_data)
+        self.auth_data, self.default_acl = known, acl
+        for scheme, credential in fresh if self.connected else ():
+            self.add_auth_async(scheme, credential)
 
     def _call(self, request: Any, async_object: Any) -> Any:
         """Queue a request if a server is there to take it. Called from: any thread."""

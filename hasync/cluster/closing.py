@@ -6,7 +6,6 @@ import beyond its packet formats, since the supervisor must stay small.
 """
 
 import socket
-import ssl
 import struct
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,7 +15,7 @@ from kazoo.protocol.serialization import Auth as AuthPacket
 from kazoo.protocol.serialization import Close, Connect, int_int_struct
 
 from hasync.cluster.access import Auth, Tls
-from hasync.errors import CoordinationUnavailable
+from hasync.errors import CoordinationUnavailable, HasyncError
 from hasync.model.cluster import SessionCredential
 
 DEFAULT_PORT: Final = 2181
@@ -51,7 +50,6 @@ class SessionCloser:
         self._patience_s = patience_s
         self._auth = auth
         self._tls = tls
-        self._context = _context(tls) if tls else None
 
     def close(self, credential: SessionCredential) -> Closing:
         """Close a session. Raises CoordinationUnavailable when no server did; trying again is safe."""
@@ -59,7 +57,7 @@ class SessionCloser:
         for host in self._hosts:
             try:
                 return self._close_at(host, credential)
-            except (OSError, struct.error, EOFError) as failure:  # ssl.SSLError is an OSError
+            except (OSError, struct.error, EOFError, HasyncError) as failure:  # ssl.SSLError is an OSError
                 failures.append(f"{host}: {str(failure) or type(failure).__name__}")
         raise CoordinationUnavailable(f"no ZooKeeper server closed the session ({'; '.join(failures)})")
 
@@ -72,33 +70,30 @@ class SessionCloser:
             if answer.time_out <= 0:
                 return Closing.ENDED
             if self._auth is not None:  # a server may take no request from somebody who has not said who he is
-                packet = AuthPacket(0, self._auth.scheme, self._auth.credential)
-                _send(connection, int_int_struct.pack(AUTH_XID, AuthPacket.type) + packet.serialize())
-                _receive(connection)
+                self._identify(connection, self._auth)
             _send(connection, int_int_struct.pack(CLOSE_XID, Close.type))
             _receive(connection)
         return Closing.CLOSED
+
+    @staticmethod
+    def _identify(connection: socket.socket, auth: Auth) -> None:
+        for credential in auth.credentials:
+            packet = AuthPacket(0, auth.scheme, credential)
+            _send(connection, int_int_struct.pack(AUTH_XID, AuthPacket.type) + packet.serialize())
+            _receive(connection)
 
     def _connected(self, host: str) -> socket.socket:
         name, _, port = host.rpartition(":") if ":" in host else (host, "", str(DEFAULT_PORT))
         name = name.strip("[]")
         plain = socket.create_connection((name, int(port)), timeout=self._patience_s)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._context is None:
+        if self._tls is None:
             return plain
         try:
-            return self._context.wrap_socket(plain, server_hostname=name)
-        except OSError:
+            return self._tls.context().wrap_socket(plain, server_hostname=name)
+        except (OSError, HasyncError):
             plain.close()
             raise
-
-
-def _context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca)
-    context.check_hostname = tls.verify_hostname
-    if tls.cert:
-        context.load_cert_chain(tls.cert, tls.key)
-    return context
 
 
 def _send(connection: socket.socket, body: bytes) -> None:

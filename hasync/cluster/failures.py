@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from kazoo.exceptions import (
@@ -27,6 +28,7 @@ from kazoo.exceptions import (
 )
 
 from hasync.errors import CoordinationRefused, CoordinationUnavailable
+from hasync.tls import diagnosis
 
 ANSWERS: Final = (NoNodeError, NodeExistsError, BadVersionError, NotEmptyError)
 """Answers about the tree, not failures: the stores decide what they mean."""
@@ -52,6 +54,30 @@ class MultiFailed(KazooException):  # type: ignore[misc]  # kazoo has no types
         super().__init__(f"operation {index} failed: {type(error).__name__}")
         self.index = index
         self.error = error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectFailure:
+    """Why a server was not connected to, and what to do about it where that is known."""
+
+    reason: str = ""
+    remedy: str = ""
+
+    @property
+    def advice(self) -> str:
+        """The remedy as the end of a message."""
+        return f"; {self.remedy}" if self.remedy else ""
+
+
+NO_FAILURE: Final = ConnectFailure()
+
+
+def connect_failure(server: str, failure: Exception) -> ConnectFailure:
+    """Say what kazoo's failure to connect to ``server`` means."""
+    if found := diagnosis(failure):
+        remedy = found.remedy.replace("tls.", "zookeeper.tls.")
+        return ConnectFailure(reason=f"{server} is not trusted: {found.reason}", remedy=remedy)
+    return ConnectFailure(reason=f"{server}: {str(failure) or type(failure).__name__}")
 
 
 def outcome(error: BaseException | None) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from kazoo.exceptions import NodeExistsError, NoNodeError
-from kazoo.security import ACL, Permissions, make_digest_acl_credential
+from kazoo.security import ACL, Permissions
 
-from hasync.cluster.access import Auth, Tls, default_acl
+from hasync.cluster.access import default_acl, digests
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.watching import children, stat_of
 from hasync.cluster.znodes import Znodes
@@ -36,42 +36,39 @@ class Ownership:
     def __init__(self, session: ZooKeeperSession) -> None:
         """Take the identity that the session connects as."""
         self.wanted = default_acl(session.auth, session.tls, session.grants)
-        self._granted = bool(session.grants)
-        self._own = _identities(session.auth, session.tls)
+        self._exact = [entry for entry in self.wanted or () if entry.id.scheme != "auth"]
+        self._by_certificate = len(self._exact) < len(self.wanted or ())
+        self._digests = digests(session.auth) if session.auth is not None else []
 
     def fault(self, entries: Sequence[ACL]) -> str:
         """Say in what an ACL differs, empty when it is as it should be. Names identities, never their hashes."""
         if self.wanted is None:
             whole = any(_is_world(entry) and entry.perms == Permissions.ALL for entry in entries)
-            return "" if whole else f"closed: {_told(entries)}, and this process has no identity"
-        if self._granted:
-            return "" if _as_set(entries) == _as_set(self.wanted) else f"it has {_told(entries)}"
+            return "" if whole else f"closed for us: it belongs to {_told(entries)}; set HASYNC_ZOOKEEPER__AUTH"
+        missing = [entry for entry in self._exact if not _among(entry, entries)]
         strange = [entry for entry in entries if not self._is_own(entry) and not _only_reads(entry)]
-        if strange:
-            return f"{'open' if any(map(_is_world, strange)) else 'shared'}: {_told(strange)}"
-        return "" if any(self._owns(entry) for entry in entries) else "this identity has not all rights"
+        faults = [f"it lacks {_told(missing)}"] if missing else []
+        if self._by_certificate and not any(entry.id.scheme == "x509" and _is_whole(entry) for entry in entries):
+            faults.append("this certificate has not all rights")
+        return "; ".join(faults + ([f"also {_told(strange)}"] if strange else []))
 
     def corrected(self, entries: Sequence[ACL]) -> list[ACL]:
         """Return what the ACL should be; named identities that may only read keep that."""
-        wanted = list(self.wanted or ())
-        if self._granted:
-            return wanted
-        return wanted + [entry for entry in entries if not self._is_own(entry) and _only_reads(entry)]
+        kept = [entry for entry in entries if _only_reads(entry) and not _among(entry, self._exact)]
+        return [*(self.wanted or ()), *kept]
 
     def _is_own(self, entry: ACL) -> bool:
-        return any(entry.id.scheme == scheme and name in {"", entry.id.id} for scheme, name in self._own)
+        """Whether it is ours; which certificate's subject is ours only the server knows."""
+        by_certificate = self._by_certificate and (entry.id.scheme == "x509" or entry.id.id in self._digests)
+        return by_certificate or _among(entry, self._exact)
 
-    def _owns(self, entry: ACL) -> bool:
-        return self._is_own(entry) and entry.perms == Permissions.ALL
+
+def _among(entry: ACL, others: Sequence[ACL]) -> bool:
+    return any((entry.id, entry.perms) == (other.id, other.perms) for other in others)
 
 
-def _identities(auth: Auth | None, tls: Tls | None) -> tuple[tuple[str, str], ...]:
-    """Return scheme and id as ZooKeeper stores them; a certificate's subject is not looked up, so it is empty."""
-    found = [("x509", "")] if tls is not None and tls.cert else []
-    if auth is not None:
-        user, _, password = auth.credential.partition(":")
-        found.append((auth.scheme, make_digest_acl_credential(user, password) if auth.scheme == "digest" else user))
-    return tuple(found)
+def _is_whole(entry: ACL) -> bool:
+    return bool(entry.perms == Permissions.ALL)
 
 
 def _is_world(entry: ACL) -> bool:
@@ -80,10 +77,6 @@ def _is_world(entry: ACL) -> bool:
 
 def _only_reads(entry: ACL) -> bool:
     return not _is_world(entry) and entry.perms == Permissions.READ
-
-
-def _as_set(entries: Sequence[ACL]) -> set[tuple[str, str, int]]:
-    return {(entry.id.scheme, entry.id.id, entry.perms) for entry in entries}
 
 
 def _told(entries: Sequence[ACL]) -> str:

@@ -10,9 +10,9 @@ from kazoo.exceptions import KazooException, OperationTimeoutError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import KazooState, KeeperState
 
-from hasync.cluster.access import Auth, Grant, Tls, connection_options, default_acl
+from hasync.cluster.access import Auth, Grant, Tls
 from hasync.cluster.client import PromptClient
-from hasync.cluster.failures import inspected, mapped, outcome
+from hasync.cluster.failures import NO_FAILURE, connect_failure, inspected, mapped, outcome
 from hasync.coordination import ClusterObserver, Session, SessionEvent, SilentObserver
 from hasync.errors import CoordinationRefused, CoordinationUnavailable
 from hasync.model.cluster import SessionCredential
@@ -60,7 +60,6 @@ class ZooKeeperSession:
         self._asked_s = session_timeout_s
         self._gate = gate
         self.auth, self.tls, self.grants = auth, tls, tuple(grants)
-        self._options = connection_options(auth, tls) | {"default_acl": default_acl(auth, tls, grants)}
         self._observer: ClusterObserver = observer or SilentObserver()
         self._lock = threading.Lock()
         self._subscribers: tuple[threading.Event, ...] = ()
@@ -69,7 +68,7 @@ class ZooKeeperSession:
         self._next_probe = NEVER
         self._generation = 0
         self._failure: CoordinationRefused | None = None
-        self._last_failure = ""
+        self._last_failure = NO_FAILURE
         self._events: deque[SessionEvent] = deque()
         self._stopping = threading.Event()
         self._changed = threading.Event()
@@ -88,7 +87,9 @@ class ZooKeeperSession:
             gate=self._gate,
             on_session=lambda started, granted_s: self._session_granted(client, started, granted_s),
             on_failure=self._connect_failed,
-            **self._options,
+            auth=self.auth,
+            tls=self.tls,
+            grants=self.grants,
         )
         client.add_listener(lambda state: self._state_changed(client, state))
         return client
@@ -116,7 +117,8 @@ class ZooKeeperSession:
                 if left_s <= 0:
                     raise CoordinationUnavailable(
                         f"no ZooKeeper server answered within {timeout_s:g} s{self._why()}",
-                        hint=f"tried {', '.join(self.hosts)}: check that these are ZooKeeper's client ports, "
+                        hint=self._last_failure.remedy
+                        or f"tried {', '.join(self.hosts)}: check that these are ZooKeeper's client ports, "
                         "that their names resolve, and that this machine may reach them",
                     )
                 self._clock.wait(event, left_s)
@@ -265,10 +267,12 @@ class ZooKeeperSession:
     @property
     def trouble(self) -> str:
         """Why no server is connected, as far as is known; empty while one is."""
-        return "" if self.connected else f"{', '.join(self.hosts)} do not answer{self._why()}"
+        silent = f"{', '.join(self.hosts)} do not answer{self._why()}{self._last_failure.advice}"
+        return "" if self.connected else silent
 
     def _why(self) -> str:
-        return f" (last connect: {self._last_failure})" if self._last_failure and not self.connected else ""
+        reason = "" if self.connected else self._last_failure.reason
+        return f" (last connect: {reason})" if reason else ""
 
     # ------------------------------------------------------------- callbacks
 
@@ -308,12 +312,12 @@ class ZooKeeperSession:
         if client is not self._client:
             return
         self._granted_s = granted_s
-        self._last_failure = ""
+        self._last_failure = NO_FAILURE
         self._confirm(started, self._generation)
         self._wake_subscribers()
 
-    def _connect_failed(self, failure: Exception) -> None:
-        self._last_failure = str(failure) or type(failure).__name__
+    def _connect_failed(self, server: str, failure: Exception) -> None:
+        self._last_failure = connect_failure(server, failure)
 
     def _confirm(self, started: float, generation: int) -> None:
         """Move the deadline, unless the answer belongs to a session that is lost."""
@@ -332,6 +336,7 @@ class ZooKeeperSession:
             self._changed.clear()
             self._report()
             if self.connected:
+                self._client.renew_identity()
                 self._ask_leader()
             else:
                 self._suspect_amnesia()

@@ -29,6 +29,7 @@ from hasync.model.duration import Duration
 from hasync.model.names import Endpoint, Fault, Faults, TablePattern, nearest
 from hasync.model.position import Start, StartKind
 from hasync.model.problem import problems
+from hasync.model.redisurl import SENTINEL_SCHEMES, SentinelUrl
 from hasync.model.resume import MissingStatePolicy
 from hasync.model.rule import Part, Rule, Span
 from hasync.model.secret import SecretReference
@@ -58,10 +59,20 @@ def _host(raw: object, at: int) -> Endpoint:
         raise Fault(fault.what, fault.remedy, at=(at,)) from None
 
 
-_URL_REMEDY = "write redis://host:6379/0, rediss://host:6379/0 (TLS) or unix:///path/to/socket?db=0"
+_URL_REMEDY = (
+    "write redis://host:6379/0, rediss://host:6379/0 (TLS), unix:///path/to/socket?db=0 "
+    "or redis+sentinel://host:26379,host:26379/name/0"
+)
 
 
 def _url(raw: object) -> str:
+    if not isinstance(raw, str) or not SentinelUrl.is_one(raw) or "@" in raw:
+        return _server_url(raw)
+    SentinelUrl.parse(raw)
+    return raw
+
+
+def _server_url(raw: object) -> str:
     try:
         parts = urlsplit(raw) if isinstance(raw, str) else None
         port = parts.port if parts else None
@@ -71,7 +82,7 @@ def _url(raw: object) -> str:
         raise Fault("not a URL", _URL_REMEDY)
     if "@" in parts.netloc or "password" in parts.query or "username" in parts.query:
         raise Fault("credentials do not belong in the url", f"{_URL_REMEDY}, and the keys username, password: env:NAME")
-    if parts.scheme not in ("redis", "rediss", "unix"):
+    if parts.scheme not in ("redis", "rediss", "unix", *SENTINEL_SCHEMES):
         raise Fault(f"scheme {parts.scheme!r} is unknown", _URL_REMEDY)
     if parts.scheme == "unix":
         _check_socket(parts.path, parts.query)
@@ -105,16 +116,19 @@ Secret = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"}),
 ]
-Url = Annotated[str, PlainValidator(_url), WithJsonSchema({"type": "string", "pattern": "^(rediss?|unix)://"})]
+Url = Annotated[
+    str, PlainValidator(_url), WithJsonSchema({"type": "string", "pattern": "^((rediss?)([+]sentinel)?|unix)://"})
+]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=128)]
 
 
 class TlsConfig(Part):
     """Encryption to a server, with the server's identity checked unless told otherwise."""
 
-    ca: Name | None = Field(None, description="File of trusted certificates; the system's when left out.")
+    ca: Name | None = Field(None, description="File of trusted certificates, instead of the system's.")
     cert: Name | None = Field(None, description="File of this client's certificate; needs key.")
     key: Name | None = Field(None, description="File of this client's private key; needs cert.")
+    key_password: Secret | None = Field(None, description="Password of an encrypted key: env:NAME or file:/path.")
     verify: Literal["full", "ca", "none"] = Field(
         "full", description="full: trust chain and host name; ca: trust chain; none: encrypted, but to anybody."
     )
@@ -123,6 +137,8 @@ class TlsConfig(Part):
     def _check(self) -> Self:
         if (self.cert is None) != (self.key is None):
             raise Fault("cert and key go together", "give both or none")
+        if self.key_password and not self.key:
+            raise Fault("a password without its key", "add key, or drop key_password", at=("key_password",))
         if self.verify == "none" and self.ca:
             raise Fault("a ca that is never used, since verify is none", "drop one of the two")
         return self
@@ -150,14 +166,23 @@ class SourceConfig(Part):
 class RedisConfig(Part):
     """The Redis to write to."""
 
-    url: Url = Field(description="redis://host:port/db, rediss:// for TLS, or unix:///path/to/socket?db=0.")
+    url: Url = Field(
+        description="redis://host:port/db, rediss:// for TLS, unix:///path/to/socket?db=0, "
+        "or redis+sentinel://host:port,host:port/name/db (rediss+sentinel:// for TLS)."
+    )
     username: Name | None = Field(None, description="Redis ACL user; 'default' when left out.")
     password: Secret | None = Field(None, description="env:NAME or file:/path.")
     tls: TlsConfig | None = Field(None, description="Details of TLS; needs a rediss:// url.")
+    sentinel_username: Name | None = Field(None, description="The Sentinels' ACL user; 'default' when left out.")
+    sentinel_password: Secret | None = Field(None, description="The Sentinels' password: env:NAME or file:/path.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.tls and not self.url.startswith("rediss://"):
+        if (self.sentinel_username or self.sentinel_password) and not SentinelUrl.is_one(self.url):
+            raise Fault("credentials for Sentinels, but the url names none", "drop them", at=("sentinel_password",))
+        if self.sentinel_username and not self.sentinel_password:
+            raise Fault("a username without password", "add sentinel_password: env:NAME", at=("sentinel_username",))
+        if self.tls and not self.url.startswith(("rediss://", "rediss+sentinel://")):
             raise Fault("tls is given, but the url is not encrypted", "write rediss:// in the url", at=("tls",))
         if self.username and not self.password:
             raise Fault("a username without password", "add password: env:NAME", at=("username",))

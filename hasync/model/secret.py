@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from hasync.errors import ConfigInvalid
+from hasync.errors import ConfigInvalid, SecretGone
 from hasync.model.names import Fault
 
 _ENV = re.compile(r"env:([A-Za-z_]\w*)")
@@ -37,12 +37,56 @@ class SecretReference:
         return f"{self.kind}:{self.name}"
 
 
+class Password:
+    """A secret for logins, read anew for each one, so that a rotated one is used without a restart.
+
+    ``accepted`` is set once a server let it in: when a server refuses it after that, it is
+    being rotated, and waiting may heal it. Called from: any thread.
+    """
+
+    __slots__ = ("_read", "accepted", "name")
+
+    def __init__(self, name: str, read: Callable[[], str]) -> None:
+        """``name``: what may be shown of it. ``read`` raises ConfigInvalid when it is not there."""
+        self.name = name
+        self._read = read
+        self.accepted = False
+
+    def reveal(self) -> str:
+        """Return it as it is now. Raises ConfigInvalid when it is not there, SecretGone when it was there before."""
+        try:
+            return self._read()
+        except ConfigInvalid as missing:
+            if self.accepted:
+                raise SecretGone(missing.message, hint=missing.hint) from missing
+            raise
+
+    def __repr__(self) -> str:
+        """Name it, never show it."""
+        return f"Password({self.name})"
+
+
+def revealed(secret: str | Password) -> str:
+    """Return a secret's text as it is now. Raises as :meth:`Password.reveal`."""
+    return secret.reveal() if isinstance(secret, Password) else secret
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """Resolves references, with the environment and the file system injected."""
 
     environ: Mapping[str, str] = field(repr=False)
     read_file: Callable[[str], str]
+    _passwords: dict[SecretReference, Password] = field(default_factory=dict, repr=False, compare=False)
+
+    def password(self, reference: SecretReference) -> Password:
+        """Return the one password of a reference, which remembers whether it was ever accepted.
+
+        Raises ConfigInvalid when it cannot be read now.
+        """
+        known = self._passwords.setdefault(reference, Password(str(reference), lambda: self.resolve(reference)))
+        known.reveal()
+        return known
 
     def resolve(self, reference: SecretReference) -> str:
         """Return the secret, read anew each time so that a rotated one is found; a file's last line break is dropped.

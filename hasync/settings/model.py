@@ -68,19 +68,24 @@ _Host = Annotated[str, AfterValidator(_server)]
 _Path = Annotated[str, _matching(r"(/[A-Za-z0-9._-]+)+", "a znode is written /name or /name/name")]
 
 
+_Reader = Annotated[str, _matching(r"(digest|x509|ip|sasl):.+", "a reader is written scheme:identity")]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ZookeeperTls(_Part):
-    """TLS towards ZooKeeper; the server's certificate and host name are always verified."""
+    """TLS towards ZooKeeper; the servers' certificates and host names are always verified."""
 
     ca: Path
-    """PEM file of the authority that signed the servers' certificates."""
+    """PEM file of the authority that signed the servers' certificates; no other is trusted."""
     cert: Path | None = None
     """PEM file of this instance's certificate, where the servers ask for one; needs ``key``."""
     key: Path | None = None
     """PEM file of the certificate's private key; needs ``cert``."""
+    key_password: Reference | None = Field(default=None, examples=["file:/run/secrets/zookeeper_key_password"])
+    """Where the password of an encrypted ``key`` is: a reference (``env:NAME``, ``file:/path``)."""
 
 
 class Zookeeper(_Part):
@@ -99,7 +104,15 @@ class Zookeeper(_Part):
     """How long a command, or the first connection of ``hasync run``, waits for the ensemble."""
     auth: Reference | None = Field(default=None, examples=["env:ZOOKEEPER_AUTH", "file:/run/secrets/zookeeper_auth"])
     """Where the digest identity is: a reference (``env:NAME``, ``file:/path``) to ``user:password``.
-    Use TLS with it."""
+    Use TLS with it. Read anew when it changes; several lines are several identities, to rotate a password."""
+    readers: Annotated[tuple[_Reader, ...], BeforeValidator(_split)] = Field(
+        default=(), examples=["x509:CN=status,digest:status:HASH"]
+    )
+    """Identities that may read everything here and change nothing (a status page, an auditor), ``scheme:identity``
+    separated by commas; the same on all instances. For ``digest`` the identity is ``user:hash``."""
+    open_tree: Literal["auto", "refuse", "warn"] = "auto"
+    """What ``hasync run`` does when anybody who reaches ZooKeeper may change the tree. ``auto``: refuse to start when
+    this instance has an identity (``auth``, or a certificate), else warn."""
     tls: ZookeeperTls | None = None
 
 

@@ -14,11 +14,14 @@ import hiredis
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from hasync.errors import HasyncError, SinkRefused, SinkUnavailable
+from hasync import tls
+from hasync.errors import ConfigInvalid, HasyncError, SinkRefused, SinkUnavailable
 from hasync.model.command import Command, Packed
+from hasync.model.secret import Password
 from hasync.ports import Clock
 from hasync.sinks.endpoint import RedisEndpoint, Wire
-from hasync.sinks.faults import mapped
+from hasync.sinks.faults import LOGIN, code_of, mapped
+from hasync.sinks.sentinel import locate
 
 Reply = Any
 """bytes, int, None, a list of replies, or the error (RedisError) that Redis answered."""
@@ -51,13 +54,19 @@ class Exchange:
         return self._connection is not None
 
     def open(self) -> None:
-        """Connect and log in. Raises SinkUnavailable, SinkRefused (credentials)."""
+        """Ask the Sentinels, if any, connect and log in. Raises SinkUnavailable, SinkRefused (credentials)."""
         self.close()
-        connection = self._endpoint.connection()
+        connection = self._endpoint.connection(locate(self._endpoint) if self._endpoint.sentinels else None)
         try:
             connection.connect()
         except RedisError as error:
             raise self._not_connected(error) from error
+        except ConfigInvalid as invalid:  # TLS files that cannot be used
+            refused = SinkRefused(f"{self._endpoint.name}: {invalid.message}", hint=invalid.hint)
+            refused.local = True
+            raise refused from invalid
+        if isinstance(self._endpoint.password, Password):
+            self._endpoint.password.accepted = True
         self._connection = connection
 
     def greet(self) -> None:
@@ -120,9 +129,19 @@ class Exchange:
 
     def _not_connected(self, error: RedisError) -> HasyncError:
         if error.status_code or isinstance(error, ResponseError):
-            return mapped(error, f"the login at {self._endpoint.name}")
-        hint = "check the CA and the host name" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
-        return SinkUnavailable(f"{self._endpoint.name}: cannot connect: {error}", hint=hint)
+            return self._login_refused(mapped(error, f"the login at {self._endpoint.name}"), code_of(error))
+        if found := tls.diagnosis(error):
+            remedy = found.remedy.replace("tls.", "redis.tls.")
+            return SinkUnavailable(f"{self._endpoint.name} is not trusted: {found.reason}", hint=remedy)
+        return SinkUnavailable(f"{self._endpoint.name}: cannot connect: {error}")
+
+    def _login_refused(self, refused: HasyncError, code: str) -> HasyncError:
+        """Take a password that worked before for one that is being rotated, when the server refuses it now."""
+        password = self._endpoint.password
+        if code not in LOGIN or not isinstance(password, Password) or not password.accepted:
+            return refused
+        hint = f"it worked before; it is read anew from {password.name} at each attempt"
+        return SinkUnavailable(refused.message, hint=hint)
 
     def _not_primary(self, kind: str) -> SinkUnavailable | SinkRefused:
         if kind == "slave":

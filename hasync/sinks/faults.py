@@ -43,6 +43,9 @@ LASTING = {
 OWN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
 """Errors that may be this instance's own: its secret may be an old one."""
 
+LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
+"""Errors of a password; one that worked before may be in the middle of its rotation."""
+
 DROPPING = frozenset({"READONLY", "LOADING", "MASTERDOWN"})
 """After these the server is another one than it was: the connection is dropped and its state read again."""
 

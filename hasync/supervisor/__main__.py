@@ -15,8 +15,7 @@ if ROOT not in sys.path:
 from hasync.clock import SystemClock  # noqa: E402 - the path has to be there first
 from hasync.cluster.access import Auth, Tls  # noqa: E402
 from hasync.cluster.closing import SessionCloser  # noqa: E402
-from hasync.errors import ConfigInvalid  # noqa: E402
-from hasync.model.secret import SecretReference, Secrets  # noqa: E402
+from hasync.model.secret import Password, SecretReference, Secrets  # noqa: E402
 from hasync.supervisor.log import PlainLog  # noqa: E402
 from hasync.supervisor.parent import Parent  # noqa: E402
 from hasync.supervisor.plan import Ensemble, Plan  # noqa: E402
@@ -43,18 +42,19 @@ def _closer(ensemble: Ensemble, secrets: Secrets) -> SessionCloser:
     return SessionCloser(
         hosts=ensemble.hosts,
         session_timeout_s=ensemble.session_timeout_s,
-        auth=_auth(ensemble, secrets),
-        tls=Tls(ca=ensemble.ca, cert=ensemble.cert, key=ensemble.key) if ensemble.ca else None,
+        auth=Auth(scheme="digest", credential=_password(ensemble.auth, secrets)) if ensemble.auth else None,
+        tls=_tls(ensemble, secrets) if ensemble.ca else None,
     )
 
 
-def _auth(ensemble: Ensemble, secrets: Secrets) -> Auth | None:
-    if not ensemble.auth:
-        return None
-    try:
-        return Auth(scheme="digest", credential=secrets.resolve(SecretReference.parse(ensemble.auth)))
-    except ConfigInvalid:
-        return None  # the worker meets the same, says so and exits
+def _tls(ensemble: Ensemble, secrets: Secrets) -> Tls:
+    key_password = _password(ensemble.key_password, secrets) if ensemble.key_password else ""
+    return Tls(ca=ensemble.ca, cert=ensemble.cert, key=ensemble.key, key_password=key_password)
+
+
+def _password(reference: str, secrets: Secrets) -> Password:
+    """Return what reads a secret when it is needed: it may be another one by then, or missing (the worker says so)."""
+    return Password(reference, lambda: secrets.resolve(SecretReference.parse(reference)))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """Where sessions are closed. ``auth``: a reference (``env:NAME``, ``file:/path``), never the secret."""
+    """Where sessions are closed. ``auth`` and ``key_password``: references (``env:NAME``), never the secrets."""
 
     hosts: tuple[str, ...]
     session_timeout_s: float
@@ -40,6 +40,7 @@ class Ensemble:
     ca: str = ""
     cert: str = ""
     key: str = ""
+    key_password: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,19 @@ from typing import Literal, Protocol
 from hasync.binlog.connection import Login
 from hasync.binlog.connection import Tls as SourceTls
 from hasync.binlog.source import BinlogSource
-from hasync.cluster.access import Auth, Tls
+from hasync.cluster.access import READER, Auth, Grant, Tls
 from hasync.cluster.closing import SessionCloser
 from hasync.cluster.session import ZooKeeperSession
 from hasync.coordination import ClusterObserver
 from hasync.errors import ConfigInvalid
 from hasync.model.config import SourceConfig, StreamConfig
-from hasync.model.secret import Secrets
+from hasync.model.secret import Password, SecretReference, Secrets
 from hasync.model.state import SinkState
+from hasync.model.tls import Verify
 from hasync.ports import ChangeSource, Clock, Gate, Sink
 from hasync.retry import Retrier, RetryObserver
 from hasync.settings import Settings, Zookeeper, ZookeeperTls
-from hasync.sinks.endpoint import RedisEndpoint, Verify
+from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.redis import RedisSink, ignore_fencing
 from hasync.term.watcher import Compiled
 from hasync.worker.gates import GatedSink, GatedSource, Gates
@@ -56,7 +57,8 @@ def build_session(
         clock=clock,
         session_timeout_s=zookeeper.session_timeout_s,
         auth=_auth(zookeeper, secrets),
-        tls=_zookeeper_tls(zookeeper.tls),
+        tls=_zookeeper_tls(zookeeper.tls, secrets),
+        grants=tuple(Grant.parse(f"{reader}:{READER}") for reader in zookeeper.readers),
         observer=observer,
         gate=gate,
     )
@@ -69,16 +71,19 @@ def build_closer(settings: Settings, secrets: Secrets) -> SessionCloser:
         hosts=zookeeper.hosts,
         session_timeout_s=zookeeper.session_timeout_s,
         auth=_auth(zookeeper, secrets),
-        tls=_zookeeper_tls(zookeeper.tls),
+        tls=_zookeeper_tls(zookeeper.tls, secrets),
     )
 
 
 def _auth(zookeeper: Zookeeper, secrets: Secrets) -> Auth | None:
-    return Auth(scheme="digest", credential=secrets.resolve(zookeeper.auth)) if zookeeper.auth else None
+    return Auth(scheme="digest", credential=secrets.password(zookeeper.auth)) if zookeeper.auth else None
 
 
-def _zookeeper_tls(tls: ZookeeperTls | None) -> Tls | None:
-    return Tls(ca=str(tls.ca), cert=str(tls.cert or ""), key=str(tls.key or "")) if tls else None
+def _zookeeper_tls(tls: ZookeeperTls | None, secrets: Secrets) -> Tls | None:
+    if tls is None:
+        return None
+    password = _secret(tls.key_password, secrets)
+    return Tls(ca=str(tls.ca), cert=str(tls.cert or ""), key=str(tls.key or ""), key_password=password)
 
 
 def _check_files(tls: ZookeeperTls | None) -> None:
@@ -112,12 +117,12 @@ def build_source(
     return BinlogSource(
         hosts=tuple(str(host) for host in source.hosts),
         user=source.user,
-        password=_password(source, secrets),
+        password=_secret(source.password, secrets),
         connect_timeout_s=source.connect_timeout.ms / 1000,
         heartbeat_s=settings.heartbeat_s,
         max_rows=config.batch.max_rows,
         max_bytes=config.batch.max_bytes,
-        tls=_source_tls(source),
+        tls=_source_tls(source, secrets),
         server_id=server_id(settings.zookeeper.root, stream),
         clock=clock,
     )
@@ -130,24 +135,26 @@ def build_logins(config: StreamConfig, *, secrets: Secrets) -> tuple[Login, ...]
         Login(
             host=str(host),
             user=source.user,
-            password=_password(source, secrets),
+            password=_secret(source.password, secrets),
             connect_timeout_s=source.connect_timeout.ms / 1000,
-            tls=_source_tls(source),
+            tls=_source_tls(source, secrets),
         )
         for host in source.hosts
     )
 
 
-def _password(source: SourceConfig, secrets: Secrets) -> str:
-    return secrets.resolve(source.password) if source.password else ""
+def _secret(reference: SecretReference | None, secrets: Secrets) -> Password | str:
+    """Return what reads a secret for each login. Raises ConfigInvalid when it cannot be read now."""
+    return secrets.password(reference) if reference else ""
 
 
-def _source_tls(source: SourceConfig) -> SourceTls:
+def _source_tls(source: SourceConfig, secrets: Secrets) -> SourceTls:
     tls = source.tls
     if tls is None:
         return SourceTls(mode="disabled")
     mode = SOURCE_TLS_MODES[tls.verify]
-    return SourceTls(mode=mode, ca_file=tls.ca, cert_file=tls.cert, key_file=tls.key)
+    password = _secret(tls.key_password, secrets)
+    return SourceTls(mode=mode, ca_file=tls.ca, cert_file=tls.cert, key_file=tls.key, key_password=password)
 
 
 def build_endpoint(config: StreamConfig, *, settings: Settings, secrets: Secrets) -> RedisEndpoint:
@@ -156,13 +163,16 @@ def build_endpoint(config: StreamConfig, *, settings: Settings, secrets: Secrets
     return RedisEndpoint(
         url=redis.url,
         username=redis.username or "",
-        password=secrets.resolve(redis.password) if redis.password else "",
+        password=_secret(redis.password, secrets),
         connect_timeout_s=min(settings.redis_timeout_s, 1.0),
         timeout_s=settings.redis_timeout_s,
         ca_file=(redis.tls.ca or "") if redis.tls else "",
         certificate_file=(redis.tls.cert or "") if redis.tls else "",
         key_file=(redis.tls.key or "") if redis.tls else "",
+        key_password=_secret(redis.tls.key_password if redis.tls else None, secrets),
         verify=Verify(redis.tls.verify) if redis.tls else Verify.FULL,
+        sentinel_username=redis.sentinel_username or "",
+        sentinel_password=_secret(redis.sentinel_password, secrets),
     )
 
 

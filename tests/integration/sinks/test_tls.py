@@ -12,7 +12,8 @@ from cryptography.x509.oid import NameOID
 
 from hasync.clock import SystemClock
 from hasync.errors import SinkUnavailable
-from hasync.sinks.endpoint import RedisEndpoint, Verify
+from hasync.model.tls import Verify
+from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.redis import RedisSink
 from testbed import PortLease, Redis
 

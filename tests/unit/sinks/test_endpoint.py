@@ -4,7 +4,8 @@ import pytest
 from redis.connection import SSLConnection
 
 from hasync.errors import ConfigInvalid
-from hasync.sinks.endpoint import RedisEndpoint, Verify
+from hasync.model.tls import Verify
+from hasync.sinks.endpoint import RedisEndpoint
 
 
 @pytest.mark.parametrize(
@@ -61,9 +62,10 @@ def test_driver_is_told_never_to_retry() -> None:
 )
 def test_tls_verifies_as_told(verify: Verify, host_name: bool, certificate: str) -> None:
     """What is checked of the server is the config's word, and no more than that is dropped."""
-    wire = RedisEndpoint(url="rediss://redis", ca_file="/etc/ca.pem", verify=verify).connection()
-    assert isinstance(wire, SSLConnection)
-    assert (wire.check_hostname, wire.cert_reqs.name, wire.ca_certs) == (host_name, certificate, "/etc/ca.pem")
+    endpoint = RedisEndpoint(url="rediss://redis", verify=verify)
+    assert isinstance(endpoint.connection(), SSLConnection)
+    context = endpoint.tls_context()
+    assert (context.check_hostname, context.verify_mode.name) == (host_name, certificate)
 
 
 def test_tls_verifies_everything_unless_told_otherwise() -> None:
