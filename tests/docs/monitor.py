@@ -6,7 +6,6 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Self
 
 _LINE = re.compile(rb"\+[\d.]+ \[(\d+) \S+\] (.*)")
@@ -27,9 +26,7 @@ class Monitor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         self._socket.close()
 

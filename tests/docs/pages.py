@@ -9,20 +9,28 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n`]*\n(?P<text>.*?)^(?P=indent)```[ ]*$", re.M | re.S)
-_COMMENT = re.compile(r"<!--.*?-->", re.S)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n`]*\n(?P<text>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL
+)
+_SHOWS = re.compile(r"<!-- shows: *(.*?) *-->\s*\Z", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
-_HEADING = re.compile(r"^#{1,6} +(.*?)(?: +#+)?$", re.M)
+_HEADING = re.compile(r"^#{1,6} +(.*?)(?: +#+)?$", re.MULTILINE)
 _ANCHOR = re.compile(r"<a (?:id|name)=\"([^\"]+)\"")
 _RUN = re.compile(r"<!-- run: *(.*?) *-->")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A fenced block. ``line``: of its first line of text; ``heading``: the nearest one above."""
+    """A fenced block.
+
+    ``line``: of its first line of text; ``heading``: the nearest one above; ``shows``: what its output must
+    match (a ``<!-- shows: ... -->`` in front of it), empty when the page does not say.
+    """
 
     language: str
+    shows: str
     text: str
     line: int
     heading: str
@@ -69,8 +77,10 @@ class Page:
             above = [heading for line, heading in headings if line < first]
             indent = len(found["indent"])
             lines = [line[indent:] for line in found["text"].splitlines()]
+            shows = _SHOWS.search(self.text[: found.start()])
             yield Block(
                 language=found["language"],
+                shows=shows[1] if shows else "",
                 text="".join(f"{line}\n" for line in lines),
                 line=first,
                 heading=above[-1] if above else "",
