@@ -74,6 +74,8 @@ class Event(StrEnum):
     HANDING_OVER = "handing_over", "the successor is next in the queue, the term is drained"
     HAND_OVER_FAILED = "hand_over_failed", "the hand-over is given up, this instance goes on leading"
     REBALANCING = "rebalancing", "another instance is asked to lead the stream, to spread leaders evenly"
+    DRAINING = "draining", "this instance gives its streams away, as an operator wants"
+    UNDRAINED = "undrained", "this instance leads streams again"
     TAKEOVER = "takeover", "first batch of the term is applied"
     FENCED = "fenced", "a newer leader has claimed the stream, nothing was written"
 

@@ -18,6 +18,7 @@ MAX_BYTES: Final = {
     "intent": 16_384,
     "halt": 500_000,
     "drill": 16_384,
+    "drain": 16_384,
 }
 """The most each kind of znode may hold.
 

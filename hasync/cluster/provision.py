@@ -17,7 +17,7 @@ from hasync.cluster.znodes import Znodes
 from hasync.errors import CoordinationRefused
 from hasync.model.provision import Provisioned, ZnodeState
 
-TOP: Final = ("root", "members", "streams")
+TOP: Final = ("root", "members", "drains", "streams")
 OF_STREAM: Final = ("stream", "config_history", "election", "terms")
 """The persistent nodes without content, parents first: all that can be made before there is something to keep."""
 

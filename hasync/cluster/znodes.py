@@ -9,6 +9,8 @@ TREE: Final = {
     "root": "",
     "members": "/members",
     "member": "/members/{member}",
+    "drains": "/drains",
+    "drain": "/drains/{member}",
     "streams": "/streams",
     "stream": "/streams/{stream}",
     "config": "/streams/{stream}/config",
@@ -62,6 +64,11 @@ class Znodes:
         return self.path("members")
 
     @property
+    def drains(self) -> str:
+        """The parent of all drains."""
+        return self.path("drains")
+
+    @property
     def streams(self) -> str:
         """The parent of all streams."""
         return self.path("streams")
@@ -69,6 +76,10 @@ class Znodes:
     def member(self, member_id: str) -> str:
         """One instance's status."""
         return self.path("member", member=checked_name(member_id, "member id"))
+
+    def drain(self, member_id: str) -> str:
+        """The wish that one instance lead nothing that another can."""
+        return self.path("drain", member=checked_name(member_id, "member id"))
 
     def stream(self, name: str) -> "StreamZnodes":
         """The paths of one stream. Raises ConfigInvalid for a name that cannot be one."""

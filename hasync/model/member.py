@@ -63,7 +63,8 @@ class Member:
     per process start, tells an own former session from somebody else's. ``address``:
     where its HTTP endpoint listens. ``started_at``: Unix seconds. ``weight``: its share of
     the streams; 0 leads only what nobody else can. ``restarts``: how often its supervisor has
-    started it again; ``last_exit``: how it ended the last time.
+    started it again; ``last_exit``: how it ended the last time. ``drained``: who wants it to be without
+    streams, and why; empty while nobody does.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Member:
     weight: int = 1
     restarts: int = 0
     last_exit: str = ""
+    drained: str = ""
     streams: Mapping[str, StreamStatus] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -92,6 +94,7 @@ class Member:
             "weight": self.weight,
             "restarts": self.restarts,
             "last_exit": self.last_exit,
+            **({"drained": self.drained} if self.drained else {}),
             "streams": {name: status.to_json() for name, status in sorted(self.streams.items())},
         }
 
@@ -111,6 +114,7 @@ class Member:
                 weight=int(data.get("weight", 1)),
                 restarts=int(data.get("restarts", 0)),
                 last_exit=str(data.get("last_exit", "")),
+                drained=str(data.get("drained", "")),
                 streams={name: StreamStatus.from_json(status) for name, status in data.get("streams", {}).items()},
             )
         except KeyError as missing:

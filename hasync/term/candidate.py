@@ -5,6 +5,7 @@ and its servers were tried, so that winning the election is all that is left to 
 """
 
 import threading
+from dataclasses import replace
 from typing import Protocol
 
 from hasync.coordination import Session, StreamCoordination
@@ -160,6 +161,11 @@ class Candidate:
             observer=self._observer,
         )
         self._hand_over.start()
+
+    def weigh(self, weight: int) -> None:
+        """Take another share of the streams from now on; 0: lead only what nobody else can. Called from: any thread."""
+        self._identity = replace(self._identity, weight=weight)
+        self._changed.set()
 
     @property
     def eligibility(self) -> Eligibility:

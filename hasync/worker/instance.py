@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from hasync import __version__
 from hasync.cluster.assembly import stream_coordination
+from hasync.cluster.drains import DrainList
 from hasync.cluster.drills import DrillRecord
 from hasync.cluster.members import MemberList
 from hasync.cluster.znodes import Znodes
@@ -28,6 +29,7 @@ from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
 from hasync.term.role import Identity
 from hasync.worker.adapters import StreamAdapters, build_closer, build_session, secrets_from
+from hasync.worker.draining import Draining
 from hasync.worker.drilling import Drilling, Hands
 from hasync.worker.gates import Gates
 from hasync.worker.installation import report_codec
@@ -129,6 +131,7 @@ class Instance:
         seats = Seats(session=self._session)
         self._neighbours = Neighbours(member=self._member.id, status=seats.status_of, clock=self._clock)
         self._balancer = self._balance(seats)
+        self._draining = self._drain(seats)
         with self._admin_server(seats) as http:
             address = self._address(http.port)
             seats.take(tuple(self._seat(stream, address) for stream in self._settings.require_streams()))
@@ -191,7 +194,13 @@ class Instance:
         past, statuses = seats.past or Past(), seats.statuses()
         for stream, status in statuses.items():
             self._metrics.stream(stream).able.set(status.able)
-        shown = replace(self._member, streams=statuses, restarts=past.restarts, last_exit=past.last_exit[:EXIT_MAX])
+        shown = replace(
+            self._member,
+            streams=statuses,
+            restarts=past.restarts,
+            last_exit=past.last_exit[:EXIT_MAX],
+            drained=self._draining.told[:EXIT_MAX],
+        )
         if shown != self._member:
             self._member = seats.member = shown
             self._members.update(self._member)
@@ -207,6 +216,7 @@ class Instance:
         seats.know(members)
         self._metrics.maintenance(seats.all_paused())
         self._neighbours.know(members)
+        self._draining.look()
         self._balancer.look()
 
     def _leave(self, seats: Seats) -> None:
@@ -248,6 +258,17 @@ class Instance:
             clock=self._clock,
             log=self._log,
             on_move=self._metrics.rebalanced,
+        )
+
+    def _drain(self, seats: Seats) -> Draining:
+        return Draining(
+            drains=DrainList(session=self._session, znodes=self._znodes),
+            member=self._member.id,
+            weight=self._settings.weight,
+            streams=seats,
+            others=lambda: self._neighbours.members,
+            clock=self._clock,
+            log=self._log,
         )
 
     def _drilling(self, seats: Seats) -> Drilling:

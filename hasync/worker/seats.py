@@ -139,6 +139,15 @@ class Seats:
         """Return what the other instances may see of one stream, None when it is not one of ours."""
         return next((seat.status() for seat in self._seats if seat.stream == stream), None)
 
+    def led(self) -> tuple[str, ...]:
+        """Name the streams that this instance leads. Called from: any thread."""
+        return tuple(seat.stream for seat in self._seats if seat.role.state == "leader")
+
+    def weigh(self, weight: int) -> None:
+        """Take another share of all streams. Called from: any thread."""
+        for seat in self._seats:
+            seat.candidate.weigh(weight)
+
     def ask_hand_over(self, stream: str, target: str, reason: str, *, by: str = "") -> bool:
         """Ask that another instance lead a stream; False when it cannot be asked now. Called from: the main thread."""
         return any(seat.candidate.ask_hand_over(target, reason, by=by) for seat in self._seats if seat.stream == stream)

@@ -14,6 +14,7 @@ from hasync.cluster.znodes import TREE, Znodes
 from hasync.errors import EndReason
 from hasync.model.cluster import NAME, ConfigRevision, EpochRecord, Halt, Intent, IntentKind, Leader, TermRecord
 from hasync.model.config import parse
+from hasync.model.drain import Drain
 from hasync.model.drill import Answer, Deed, Order, Stage
 from hasync.model.member import Eligibility, Member, StreamStatus
 from hasync.model.position import Flavor, Position
@@ -47,7 +48,9 @@ WRITTEN: list[tuple[str, Any]] = [
     ("intent", Intent(kind=IntentKind.SWITCHOVER, by="ann", at=1.0, to="b", epoch=3)),
     *(("drill", Order(id="1", deed=deed, member="a", instance="t", by="ann", at=1.0, to="b")) for deed in Deed),
     *(("drill", replace(ORDER, answer=Answer(stage=stage, at=1.5, message="m", hint="h"))) for stage in Stage),
+    ("drain", Drain(member="a", by="ann", at=1.0)),
     ("member", Member(id="a", instance="1")),
+    ("member", Member(id="a", instance="1", drained="drained by ann")),
     ("member", Member(id="a", instance="1", pid=4, streams={"orders": StreamStatus(role="leader", epoch=4)})),
     *(
         (
@@ -68,6 +71,7 @@ READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "intent": Intent.from_json,
     "member": Member.from_json,
     "drill": Order.from_json,
+    "drain": Drain.from_json,
 }
 SEEN_BY_READERS = sorted(READERS)
 
@@ -109,6 +113,8 @@ def test_every_method_makes_a_promised_path() -> None:
         stream.drill,
         stream.znodes.members,
         stream.znodes.member("m"),
+        stream.znodes.drains,
+        stream.znodes.drain("m"),
         stream.znodes.streams,
         stream.znodes.root,
     }
