@@ -5,12 +5,13 @@ process that started it, however that process ends.  `scripts/setup.sh` installs
 """
 
 from testbed.bed import DATABASES, DatabaseName, Testbed
+from testbed.certificates import Authority, Certificate
 from testbed.mariadb import MariaDb
 from testbed.mysql import MySql
 from testbed.ports import HOST, PortLease
 from testbed.processes import Process
 from testbed.proxy import Proxy
-from testbed.redis import Redis
+from testbed.redis import Redis, Sentinel
 from testbed.servers import Server, StartError
 from testbed.sql import Options, SqlServer
 from testbed.trees import MissingError
@@ -21,6 +22,8 @@ from testbed.zookeeper import Ensemble, ZooKeeper
 __all__ = [
     "DATABASES",
     "HOST",
+    "Authority",
+    "Certificate",
     "DatabaseName",
     "DeadlineError",
     "Ensemble",
@@ -32,6 +35,7 @@ __all__ = [
     "Process",
     "Proxy",
     "Redis",
+    "Sentinel",
     "Server",
     "SqlServer",
     "StartError",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 import redis
 
+from testbed.certificates import Certificate
 from testbed.servers import Server
 from testbed.trees import redis_server
 from testbed.waiting import wait_until
@@ -43,6 +44,7 @@ class Redis(Server):
         options: Settings | None = None,
         replica_of: Address | None = None,
         password: str | None = None,
+        tls: Certificate | None = None,
     ) -> None:
         """Take a place below `workdir`, without starting anything.
 
@@ -50,20 +52,29 @@ class Redis(Server):
             options: as in redis.conf; they override `defaults`.
             replica_of: the primary, or a proxy in front of it; it must run when this one is started.
             password: what clients, and the replicas of this server, must give.
+            tls: the server's certificate; it then takes encrypted connections only.
         """
         super().__init__(workdir, name=name)
         self.password = password
+        self.tls = tls
         self._replica_of = replica_of
         secret = {"requirepass": password, "masterauth": password} if password else {}
         self.options = {**self.defaults, **secret, **(options or {})}
 
     def _prepare(self) -> None:
         (self.directory / "redis-server").symlink_to(redis_server())  # the program looks at its name
-        place = {"bind": self.host, "port": self.port, "dir": self.directory}
+        place = {"bind": self.host, "dir": self.directory, **self._ports()}
         lines = [f'{name} "{value}"' for name, value in {**place, **self.options}.items()]
         if self._replica_of is not None:
             lines.append(f"replicaof {self._replica_of.host} {self._replica_of.port}")
         (self.directory / "redis.conf").write_text("\n".join(lines) + "\n")
+
+    def _ports(self) -> Mapping[str, str | int]:
+        if self.tls is None:
+            return {"port": self.port}
+        files = {"tls-cert-file": self.tls.cert, "tls-key-file": self.tls.key, "tls-ca-cert-file": self.tls.authority}
+        ports: Settings = {"port": 0, "tls-port": self.port, "tls-auth-clients": "optional", "tls-replication": "yes"}
+        return {**ports, **{name: str(file) for name, file in files.items()}}
 
     def _command(self) -> list[str]:
         return [str(self.directory / "redis-server"), str(self.directory / "redis.conf")]
@@ -77,8 +88,8 @@ class Redis(Server):
 
     def client(self, **settings: Any) -> "redis.Redis":
         """Return a new redis-py client without retries of its own; close it, or use it as a context manager."""
-        known = {"host": self.host, "port": self.port, "password": self.password, "socket_timeout": 5}
-        return redis.Redis(**{**known, "retry": None, **settings})
+        known: dict[str, Any] = {"host": self.host, "port": self.port, "password": self.password, "socket_timeout": 5}
+        return redis.Redis(**{**known, **_client_tls(self.tls), "retry": None, **settings})
 
     def command(self, *words: str | bytes | float) -> Any:
         """Run one command on a connection of its own and return the answer."""
@@ -111,3 +122,74 @@ class Redis(Server):
             lambda: self.info("replication")["slave_repl_offset"] >= goal,
             timeout_s=timeout_s,
         )
+
+
+def _client_tls(tls: Certificate | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    files = {"ssl_ca_certs": str(tls.authority), "ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    return {"ssl": True, "ssl_cert_reqs": "required" if tls.sound else "none", "ssl_check_hostname": tls.sound, **files}
+
+
+class Sentinel(Server):
+    """A Redis Sentinel that watches one primary under the name ``main``."""
+
+    defaults: ClassVar[Settings] = {"down-after-milliseconds": 1000, "failover-timeout": 4000, "parallel-syncs": 1}
+
+    def __init__(
+        self,
+        workdir: Path,
+        *,
+        primary: Address,
+        name: str = "sentinel",
+        quorum: int = 2,
+        options: Settings | None = None,
+        password: str | None = None,
+    ) -> None:
+        """Take a place below `workdir`, without starting anything.
+
+        Args:
+            primary: who is watched; it must run when this one is started.
+            quorum: how many Sentinels must agree that it is down.
+            options: of ``sentinel OPTION main VALUE``; they override `defaults`.
+            password: what clients must give.
+        """
+        super().__init__(workdir, name=name)
+        self.password = password
+        self._primary = primary
+        self._quorum = quorum
+        self.options = {**self.defaults, **(options or {})}
+
+    def _prepare(self) -> None:
+        (self.directory / "redis-sentinel").symlink_to(redis_server())  # the program looks at its name
+        lines = [f"bind {self.host}", f"port {self.port}", f'dir "{self.directory}"', "protected-mode no"]
+        lines += [f'requirepass "{self.password}"'] if self.password else []
+        lines += [f"sentinel monitor main {self._primary.host} {self._primary.port} {self._quorum}"]
+        lines += [f"sentinel {option} main {value}" for option, value in self.options.items()]
+        (self.directory / "sentinel.conf").write_text("\n".join(lines) + "\n")
+
+    def _command(self) -> list[str]:
+        return [str(self.directory / "redis-sentinel"), str(self.directory / "sentinel.conf")]
+
+    def _ready(self) -> bool:
+        try:
+            return bool(self.command("PING"))
+        except (redis.RedisError, OSError):
+            return False
+
+    def command(self, *words: str) -> Any:
+        """Run one command on a connection of its own and return the answer."""
+        known: dict[str, Any] = {"host": self.host, "port": self.port, "password": self.password, "socket_timeout": 1}
+        with redis.Redis(**known, retry=None) as client:
+            return client.execute_command(*words)
+
+    def primary(self) -> tuple[str, int]:
+        """Return whom it takes for the primary."""
+        host, port = self.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")
+        return host.decode(), int(port)
+
+    def companions(self) -> tuple[int, int]:
+        """Return how many replicas and how many other Sentinels it has found."""
+        words = [word.decode() for word in self.command("SENTINEL", "MASTER", "main")]
+        fields = dict(zip(words[::2], words[1::2], strict=True))
+        return int(fields["num-slaves"]), int(fields["num-other-sentinels"])

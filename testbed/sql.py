@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pymysql
 from pymysql.constants import CLIENT
 
+from testbed.certificates import Certificate
 from testbed.servers import Server
 from testbed.templates import copy
 
@@ -37,17 +38,25 @@ class SqlServer(Server):
     reader_password = "hasync"
 
     def __init__(
-        self, workdir: Path, *, name: str | None = None, server_id: int = 1, options: Options | None = None
+        self,
+        workdir: Path,
+        *,
+        name: str | None = None,
+        server_id: int = 1,
+        options: Options | None = None,
+        tls: Certificate | None = None,
     ) -> None:
         """Take a place below `workdir`, without starting anything.
 
         Args:
             server_id: as in `--server-id`; unique among servers that replicate from each other.
             options: server options without the dashes; None as value is a bare flag. They override `defaults`.
+            tls: the server's certificate; it then takes encrypted connections only.
         """
         super().__init__(workdir, name=name or self.flavor)
         self.server_id = server_id
-        self.options = {**self.defaults, "server-id": server_id, **(options or {})}
+        self.tls = tls
+        self.options = {**self.defaults, "server-id": server_id, **_tls_options(tls), **(options or {})}
 
     @property
     def data(self) -> Path:
@@ -84,9 +93,10 @@ class SqlServer(Server):
         return True
 
     def connect(self, *, user: str = root_user, password: str = root_password, **settings: Any) -> Any:
-        """Return a new PyMySQL connection, in autocommit mode and without TLS unless `settings` say otherwise."""
+        """Return a new PyMySQL connection, in autocommit mode, with TLS where the server has it."""
         known = {"host": self.host, "port": self.port, "user": user, "password": password}
-        return pymysql.connect(**{"autocommit": True, "charset": "utf8mb4", "ssl_disabled": True, **known, **settings})
+        encrypted = {"ssl": self.tls.client_context()} if self.tls else {"ssl_disabled": True}
+        return pymysql.connect(**{"autocommit": True, "charset": "utf8mb4", **encrypted, **known, **settings})
 
     def sql(
         self, statement: str, parameters: Sequence[object] | None = None, *, database: str | None = None
@@ -125,6 +135,13 @@ class SqlServer(Server):
     def dump_threads(self) -> int:
         """Return how many replicas (a hasync leader is one) are reading the binlog."""
         return sum(str(row[4]).startswith("Binlog Dump") for row in self.sql("SHOW PROCESSLIST"))
+
+
+def _tls_options(tls: Certificate | None) -> Options:
+    if tls is None:
+        return {}
+    files = {"ssl-ca": str(tls.authority), "ssl-cert": str(tls.cert), "ssl-key": str(tls.key)}
+    return {**files, "require-secure-transport": "ON"}
 
 
 def arguments(options: Mapping[str, object]) -> list[str]:

@@ -105,8 +105,11 @@ def redis_server() -> Path:
     return program("redis-server", "redis-check-rdb")
 
 
-def zookeeper_classpath() -> str:
+def zookeeper_classpath(*, netty: bool = False) -> str:
     """Return the class path of ZooKeeper with a logger that writes to standard error.
+
+    Args:
+        netty: with the library that TLS needs, beside those of its parts that ZooKeeper's own jar names.
 
     Raises:
         MissingError: A jar is not installed.
@@ -115,7 +118,10 @@ def zookeeper_classpath() -> str:
     for jar in jars:
         if not jar.exists():
             raise MissingError(f"ZooKeeper's {jar.name}")
-    return ":".join(map(str, jars))
+    more = sorted(JARS.glob("netty-*.jar")) if netty else []
+    if netty and not more:
+        raise MissingError("Netty's jars (libnetty-java)")
+    return ":".join(map(str, jars + more))
 
 
 def programs() -> dict[str, str]:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar, Self
 
+from testbed.certificates import Certificate
 from testbed.ports import PortLease
 from testbed.servers import Server
 from testbed.trees import program, zookeeper_classpath
@@ -41,17 +42,26 @@ class ZooKeeper(Server):
     }
 
     def __init__(
-        self, workdir: Path, *, name: str = "zookeeper", number: int = 1, options: Mapping[str, str | int] | None = None
+        self,
+        workdir: Path,
+        *,
+        name: str = "zookeeper",
+        number: int = 1,
+        options: Mapping[str, str | int] | None = None,
+        tls: Certificate | None = None,
     ) -> None:
         """Take a place below `workdir`, without starting anything.
 
         Args:
             number: the server's id in its ensemble.
             options: as in zoo.cfg; they override `defaults`.
+            tls: the server's certificate; it then takes encrypted connections only. Clients may show one of the
+                same authority, which is an identity then, and must where ``ssl.clientAuth`` is ``need``.
         """
         super().__init__(workdir, name=name)
         self.number = number
-        self.options = {**self.defaults, **(options or {})}
+        self.tls = tls
+        self.options = {**self.defaults, **_tls_options(tls), **(options or {})}
         self.members: Sequence[ZooKeeper] = ()
         self._quorum, self._election = PortLease(), PortLease()
 
@@ -69,13 +79,21 @@ class ZooKeeper(Server):
         data = self.directory / "data"
         data.mkdir()
         (data / "myid").write_text(f"{self.number}\n")
-        place = {"dataDir": data, "clientPort": self.port, "clientPortAddress": self.host}
+        secure = "secureClientPort" if self.tls else "clientPort"
+        place = {"dataDir": data, secure: self.port, f"{secure}Address": self.host}
         lines = [f"{name}={value}" for name, value in {**place, **self.options}.items()]
         lines += [member.membership for member in self.members]
         (self.directory / "zoo.cfg").write_text("\n".join(lines) + "\n")
 
     def _command(self) -> list[str]:
-        return [str(program("java")), *JVM, "-cp", zookeeper_classpath(), MAIN, str(self.directory / "zoo.cfg")]
+        return [
+            str(program("java")),
+            *JVM,
+            "-cp",
+            zookeeper_classpath(netty=self.tls is not None),
+            MAIN,
+            str(self.directory / "zoo.cfg"),
+        ]
 
     def _ready(self) -> bool:
         return self.mode() is not None
@@ -86,9 +104,19 @@ class ZooKeeper(Server):
         Raises:
             OSError: The server does not answer within a second.
         """
-        with socket.create_connection((self.host, self.port), timeout=1) as connection:
+        with self._dial() as connection:
             connection.sendall(word.encode())
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+    def _dial(self) -> socket.socket:
+        plain = socket.create_connection((self.host, self.port), timeout=1)
+        if self.tls is None:
+            return plain
+        try:
+            return self.tls.client_context().wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise
 
     def mode(self) -> str | None:
         """Return "standalone", "leader" or "follower", None while the server does not serve."""
@@ -107,6 +135,20 @@ class ZooKeeper(Server):
         super().close()
         self._quorum.close()
         self._election.close()
+
+
+def _tls_options(tls: Certificate | None) -> Mapping[str, str | int]:
+    if tls is None:
+        return {}
+    return {
+        "serverCnxnFactory": "org.apache.zookeeper.server.NettyServerCnxnFactory",
+        "ssl.keyStore.type": "PEM",
+        "ssl.keyStore.location": str(tls.both),
+        "ssl.trustStore.type": "PEM",
+        "ssl.trustStore.location": str(tls.authority),
+        "ssl.clientAuth": "want",
+        "authProvider.1": "org.apache.zookeeper.server.auth.X509AuthenticationProvider",
+    }
 
 
 class Ensemble:
