@@ -17,6 +17,7 @@ from hasync.model.secret import SecretReference
 PREFIX = "HASYNC_"
 
 _ZOOKEEPER_PORT = 2181
+_ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
 def _split(value: object) -> object:
@@ -123,12 +124,20 @@ class Http(_Part):
     """Address to listen on; in a container ``0.0.0.0`` or the pod's own address."""
     port: int = Field(default=9187, ge=0, le=65535)
     """TCP port; 0 takes any free one, which the log and ``status`` then name."""
+    advertise: str = ""
+    """Host at which the other instances reach this port. Empty: ``host``, or this host's name where that is all
+    addresses. In Kubernetes the pod's own address, because its name cannot be looked up."""
     admin_token: Reference | None = Field(
         default=None, examples=["env:HASYNC_SECRET_ADMIN", "file:/run/secrets/hasync_admin"]
     )
     """Where the token is that allows switchover, pause and resume over this port (docs/status-page.md): a reference
     (``env:NAME``, ``file:/path``) to at least 16 characters, read anew for each request. Empty: the port changes
     nothing. Without TLS in front, the token travels in the open."""
+
+    def address(self, hostname: str, port: int) -> str:
+        """Return ``host:port`` at which others reach this port; ``port`` is the one in use."""
+        host = self.advertise or (hostname if self.host in _ANY_ADDRESS else self.host)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Log(_Part):

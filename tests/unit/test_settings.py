@@ -51,6 +51,22 @@ def test_variables_reach_nested_fields() -> None:
     assert (settings.http.port, settings.http.host, settings.log.level) == (0, "127.0.0.1", "debug")
 
 
+@pytest.mark.parametrize(
+    ("host", "advertise", "address"),
+    [
+        ("127.0.0.1", "", "127.0.0.1:9187"),
+        ("0.0.0.0", "", "host-a:9187"),  # noqa: S104 - not listened on
+        ("::", "", "host-a:9187"),
+        ("0.0.0.0", "10.1.2.3", "10.1.2.3:9187"),  # noqa: S104
+        ("::", "fd00::7", "[fd00::7]:9187"),
+    ],
+)
+def test_address_for_others_is_one_that_they_can_reach(host: str, advertise: str, address: str) -> None:
+    """An instance that listens everywhere names its host, or what it is told: a pod's name cannot be looked up."""
+    environ = {"HASYNC_HTTP__HOST": host, "HASYNC_HTTP__ADVERTISE": advertise}
+    assert load(environ, hostname="pod").http.address("host-a", 9187) == address
+
+
 def test_variable_wins_over_directory_over_file(tmp_path: Path) -> None:
     """The nearest place to the process wins, field by field and not part by part."""
     file = tmp_path / "hasync.yaml"
