@@ -1,0 +1,1 @@
+"""The Helm chart, with real Helm and a stand-in for the Kubernetes API."""
