@@ -99,6 +99,7 @@ class Event(StrEnum):
 
     HTTP_LISTENING = "http_listening", "probes, metrics and status are served"
     HTTP_FAILED = "http_failed", "a request to the admin port failed"
+    ADMIN_ACTION = "admin_action", "an operator asked for something over the admin port"
     DRIVER = "driver", "a library reports"
 
 

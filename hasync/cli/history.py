@@ -8,6 +8,7 @@ from hasync.cli.invocation import existing, invocation
 from hasync.cli.options import Format, OutputOption, StreamOption
 from hasync.cli.output import emit, table
 from hasync.cli.wording import NONE, moment, place
+from hasync.fleet.takeovers import ending
 from hasync.model.cluster import Leader, TermRecord
 from hasync.term.takeover import Step
 
@@ -41,13 +42,6 @@ def history(
 
 
 COLUMNS = ("EPOCH", "MEMBER", "SINCE", "UNTIL", "ENDED", "BEGIN", "END", "NOTE", "WHY", "TAKEOVER")
-
-
-def ending(term: TermRecord, leader: Leader | None) -> str:
-    """Say how a term ended: its reason, ``running``, or that its leader never said."""
-    if term.end_reason is not None:
-        return term.end_reason.value
-    return "running" if leader is not None and leader.epoch == term.epoch else "without a word"
 
 
 def _row(term: TermRecord, leader: Leader | None) -> list[Any]:

@@ -1,27 +1,59 @@
-"""The admin port's server: one thread that listens, one short-lived thread per request."""
+"""The admin port's server: one thread that listens, one thread per request."""
 
+import contextlib
+import io
 import socket
 import socketserver
 import sys
 import threading
-from typing import Any, Self
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self, TextIO, cast
 from wsgiref.simple_server import WSGIRequestHandler
+from wsgiref.types import WSGIEnvironment
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from hasync.errors import ConfigInvalid
+from hasync.http.actions import Actions, Desk
+from hasync.http.answers import Turn
+from hasync.http.board import Board, Surveyor
+from hasync.http.events import CLIENTS_MAX, Feed, Followers
+from hasync.http.gatekeeper import Gatekeeper
 from hasync.http.health import Health
 from hasync.http.router import Router
+from hasync.http.view import Teller
 from hasync.logs import Event, Log
+from hasync.ports import Clock
 
 REQUEST_TIMEOUT_S = 10.0
 REQUESTS_MAX = 32
 POLL_S = 0.2
 
+LAST_WORDS_S = 2.0
+"""How long closing waits for those who follow the page to be let go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What the status page and admin actions need besides :class:`Health`.
+
+    ``root``: the znode of the deployment; ``instance``: random, of this process; ``token``:
+    see :class:`Gatekeeper`.
+    """
+
+    surveyor: Surveyor
+    desk: Desk
+    root: str
+    instance: str
+    token: Callable[[], str] | None
+    clock: Clock
+    clients_max: int = CLIENTS_MAX
+
 
 class AdminServer:
-    """Serves probes, metrics and status until closed.
+    """Serves probes, metrics, status, and the page of the whole cluster, until closed.
 
     Its threads share nothing with the loops but what :class:`Health` hands out, so it
     answers while a loop hangs; that is what liveness is for.
@@ -34,6 +66,7 @@ class AdminServer:
         *,
         health: Health,
         registry: CollectorRegistry,
+        cluster: Cluster,
         live_within_s: float,
         log: Log,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
@@ -45,8 +78,27 @@ class AdminServer:
 
         Raises ConfigInvalid when the address cannot be had.
         """
+        gatekeeper = Gatekeeper(cluster.token, cluster.clock)
+        self._board = Board(
+            surveyor=cluster.surveyor,
+            teller=lambda: Teller(status=health.status(), actions=gatekeeper.enabled, root=cluster.root),
+            clock=cluster.clock,
+            log=log,
+        )
+        followers = Followers(Feed(self._board, cluster.instance), clients_max=cluster.clients_max)
+        actions = Actions(desk=cluster.desk, gatekeeper=gatekeeper, log=log)
         self._server = _listen(host, port, request_timeout_s, log)
-        self._server.set_app(Router(health, registry, live_within_s=live_within_s, log=log))
+        self._server.set_app(
+            Router(
+                health,
+                registry,
+                board=self._board,
+                followers=followers,
+                actions=actions,
+                live_within_s=live_within_s,
+                log=log,
+            )
+        )
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._thread.start()
         log.info(Event.HTTP_LISTENING, host=host, port=self.port)
@@ -57,11 +109,13 @@ class AdminServer:
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Stop listening; a request in flight has its answer cut off at the latest by its time limit."""
+        """Stop listening, let go who follows; a request in flight is cut off at the latest by its time limit."""
+        self._board.close()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+        self._server.let_go(LAST_WORDS_S)
 
     def __enter__(self) -> Self:
         """Return the server itself."""
@@ -88,6 +142,35 @@ def _listen(host: str, port: int, request_timeout_s: float, log: Log) -> "_Serve
         raise ConfigInvalid(message, problems=(problem,), hint="set HASYNC_HTTP__PORT") from error
 
 
+@dataclass(eq=False, slots=True)
+class _Visit:
+    """A connection that is being served, within its time and its place among the requests, or kept beyond both."""
+
+    connection: socket.socket
+    thread: threading.Thread
+    limit: threading.Timer
+    leave: Callable[[], None]
+    ended: list[Callable[[], None]] = field(default_factory=list)
+    kept: bool = False
+
+    def keep(self, on_end: Callable[[], None]) -> None:
+        """Take it out of the bounds of requests; ``on_end`` is called when it is over."""
+        self.ended.append(on_end)
+        self.kept = True
+        self.limit.cancel()
+        # Whoever does not read what is sent is dropped: a full socket buffer would hold the thread for ever.
+        self.connection.settimeout(REQUEST_TIMEOUT_S)
+        self.leave()
+
+    def end(self) -> None:
+        """Undo what was begun."""
+        self.limit.cancel()
+        if not self.kept:
+            self.leave()
+        for done in self.ended:
+            done()
+
+
 class _Server(ThreadingWSGIServer):
     """Bounded in requests at a time and in time per request."""
 
@@ -99,6 +182,7 @@ class _Server(ThreadingWSGIServer):
         self._host = host
         self._log = log
         self._free = threading.BoundedSemaphore(REQUESTS_MAX)
+        self._visits: dict[int, _Visit] = {}
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
@@ -122,12 +206,27 @@ class _Server(ThreadingWSGIServer):
         # A time limit per read would let a client that sends a byte now and then hold its thread for ever.
         limit = threading.Timer(self._request_timeout_s, _cut, (request,))
         limit.daemon = True
+        visit = _Visit(request, threading.current_thread(), limit, self._free.release)
+        self._visits[id(request)] = visit
         limit.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
-            limit.cancel()
-            self._free.release()
+            del self._visits[id(request)]
+            visit.end()
+
+    def turn(self, request: Any) -> Turn:
+        """Return what the request over this connection may ask for. Called from: its thread."""
+        return Turn(self._visits[id(request)].keep)
+
+    def let_go(self, within_s: float) -> None:
+        """Wait for the kept connections to end by themselves, then cut them. Called once nobody comes any more."""
+        kept = [visit for visit in list(self._visits.values()) if visit.kept]
+        for visit in kept:
+            visit.thread.join(within_s / max(1, len(kept)))
+            _cut(visit.connection)
+        for visit in kept:
+            visit.thread.join(within_s)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
         """Tell the log, at its lowest level: a client that hangs up is no trouble of ours."""
@@ -135,13 +234,23 @@ class _Server(ThreadingWSGIServer):
 
 
 def _cut(connection: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):  # it ended by itself in this very moment
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it ended by itself in this very moment
 
 
 class _Handler(WSGIRequestHandler):
+    def get_environ(self) -> WSGIEnvironment:
+        """Return the request, with what it may ask of its connection."""
+        return {**super().get_environ(), "hasync.turn": cast("_Server", self.server).turn(self.request)}
+
+    def get_stderr(self) -> TextIO:
+        """Drop what the library would print of a client that went away; faults of ours are in the log."""
+        return io.StringIO()
+
+    def address_string(self) -> str:
+        """Return the client's address as it is: no name is looked up."""
+        return str(self.client_address[0])
+
     def version_string(self) -> str:
         """Name the product, not the interpreter's version."""
         return "hasync"

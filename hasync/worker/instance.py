@@ -28,9 +28,10 @@ from hasync.settings import Settings
 from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
 from hasync.term.role import Identity
-from hasync.worker.adapters import StreamAdapters, build_closer, build_session, secrets_from
+from hasync.worker.adapters import StreamAdapters
 from hasync.worker.draining import Draining
 from hasync.worker.drilling import Drilling, Hands
+from hasync.worker.frontdesk import front_desk
 from hasync.worker.gates import Gates
 from hasync.worker.installation import report_codec
 from hasync.worker.lifeline import Lifeline
@@ -38,13 +39,12 @@ from hasync.worker.placement import Balancer, Neighbours
 from hasync.worker.preflight import Preflight
 from hasync.worker.process import OwnProcess
 from hasync.worker.seats import Seats, StreamSeat
+from hasync.worker.sessions import build_closer, build_session, secrets_from
 
 TICK_S = 0.5
 """How often the instance shows its status to the others."""
 
 TROUBLE = {SessionEvent.SUSPENDED, SessionEvent.LOST, SessionEvent.REFUSED}
-
-ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 
 LOOK_AROUND_S = 2.0
 """How often the instance looks who else is there, unless streams are to be spread faster."""
@@ -133,7 +133,7 @@ class Instance:
         self._balancer = self._balance(seats)
         self._draining = self._drain(seats)
         with self._admin_server(seats) as http:
-            address = self._address(http.port)
+            address = self._settings.http.address(self._member.host, http.port)
             seats.take(tuple(self._seat(stream, address) for stream in self._settings.require_streams()))
             self._member = seats.member = replace(self._member, address=address)
             self._log.info(Event.STARTED, version=__version__, streams=list(self._settings.streams), address=address)
@@ -241,14 +241,17 @@ class Instance:
             http.port,
             health=seats,
             registry=self._metrics.registry,
+            cluster=front_desk(
+                session=self._session,
+                seats=seats,
+                settings=self._settings,
+                secrets=self._secrets,
+                instance=self._member.instance,
+                clock=self._clock,
+            ),
             live_within_s=self._settings.live_within_s,
             log=self._log,
         )
-
-    def _address(self, port: int) -> str:
-        """Where others reach the admin port: the host's name when it listens on all addresses."""
-        host = self._settings.http.host
-        return f"{self._member.host if host in ANY_ADDRESS else host}:{port}"
 
     def _balance(self, seats: Seats) -> Balancer:
         return Balancer(
