@@ -51,8 +51,6 @@ class PromptHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo 
         self._tls = tls
         self._gate = gate
         self._socket: Any = None
-        if gate is not None:
-            gate.on_shut(self._cut)
 
     def create_connection(
         self, address: tuple[str, int], hostname: str | None = None, timeout: float | None = None, **_kazoos_tls: Any
@@ -69,6 +67,13 @@ class PromptHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo 
         """Look for what can be read: what TLS has decrypted already is seen by no system call."""
         decrypted = [each for each in lists[0] if isinstance(each, ssl.SSLSocket) and each.pending()]
         return (decrypted, [], []) if decrypted else super().select(*lists, **options)
+
+    def start(self) -> None:
+        """Begin the handler's threads. The gate is told here: kazoo stops a handler before it starts it."""
+        if self._gate is not None:
+            self._gate.forget(self._cut)
+            self._gate.on_shut(self._cut)
+        super().start()
 
     def stop(self) -> None:
         """End the handler's threads."""
