@@ -11,7 +11,7 @@ from hasync.worker.gates import TimedGate
 
 @pytest.mark.regression("cut-zookeeper cut nothing")
 def test_shut_gate_breaks_connection_of_a_handler_that_kazoo_stopped_first() -> None:
-    """kazoo stops a handler in front of its first start; the gate must know it all the same, and forget it in the end."""
+    """Kazoo stops a handler in front of its first start; the gate must know it all the same."""
     gate = TimedGate(SystemClock())
     handler = PromptHandler(1.0, gate)
     handler.stop()
