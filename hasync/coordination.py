@@ -116,6 +116,12 @@ class Election(Protocol):
     def check(self, leadership: Leadership) -> None:
         """Raise TermEnded when this leadership is over (SESSION_LOST, LOCK_LOST). Never blocks, any thread."""
 
+    def confirm(self, leadership: Leadership) -> None:
+        """Ask ZooKeeper whether this leadership still stands: one round trip to the ensemble's leader. Any thread.
+
+        Raises TermEnded (SESSION_LOST, LOCK_LOST); CoordinationUnavailable when it does not answer.
+        """
+
     def release(self, leadership: Leadership, timeout_s: float) -> None:
         """Give the lock up, so that the next contender has it within milliseconds.
 

@@ -4,6 +4,7 @@ import threading
 from typing import Final
 
 from hasync.cluster.candidacy import Candidacy
+from hasync.cluster.guarded import commit
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.watching import children, read
 from hasync.cluster.znodes import StreamZnodes
@@ -70,6 +71,17 @@ class LockElection:
             raise TermEnded(EndReason.LOCK_LOST, "the lock was given back")
         if candidacy.reason is not None:
             raise TermEnded(candidacy.reason)
+
+    def confirm(self, leadership: Leadership) -> None:
+        """Have the lock node checked by a transaction, which the ensemble's leader answers. Any thread.
+
+        Raises TermEnded (SESSION_LOST, LOCK_LOST), CoordinationUnavailable.
+        """
+        try:
+            commit(self._session, leadership, "election.confirm", lambda _: None)
+        except CoordinationUnavailable:
+            self.check(leadership)  # the answer may have been that the session is over
+            raise
 
     def release(self, leadership: Leadership, timeout_s: float) -> None:
         """Give the lock up and wait up to ``timeout_s`` for ZooKeeper's word; it is pursued after that, too."""

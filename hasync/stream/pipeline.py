@@ -17,7 +17,7 @@ from hasync.ports import ChangeSource, Clock, Sink, TermGuard
 from hasync.stream.batch import Batch, BatchLimit
 from hasync.stream.plan import Projection
 from hasync.stream.queue import SegmentQueue
-from hasync.stream.reader import Reader, Retry, SourceObserver
+from hasync.stream.reader import Reader, Reopening, Retry, SourceObserver
 from hasync.stream.rules import Rules
 
 QUEUE_BATCHES = 4
@@ -80,6 +80,7 @@ class Pipeline:
         reader_retry: Callable[[threading.Event], Retry],
         observer: StreamObserver,
         on_applied: Callable[[SinkState], None],
+        reopening: Reopening | None = None,
     ) -> None:
         self._sink = sink
         self._limit = limit
@@ -97,6 +98,7 @@ class Pipeline:
             check=guard.check,
             clock=clock,
             observer=observer,
+            reopening=reopening,
         )
         self._advanced_at = clock.monotonic()
         self._unwritten: Position | None = None

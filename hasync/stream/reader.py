@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from hasync.errors import EndReason, Fatal, SourceUnavailable, TermEnded
+from hasync.errors import EndReason, Fatal, HasyncError, SourceUnavailable, TermEnded
 from hasync.model.change import Interest, Segment
 from hasync.model.position import Position, Start
 from hasync.ports import ChangeSource, Clock
@@ -18,6 +18,27 @@ class Retry(Protocol):
 
     def call(self, operation: str, function: Callable[[], Result], *, check: Callable[[], None]) -> Result:
         """Repeat ``function`` while it raises Retryable; ``check`` runs first in each attempt."""
+
+
+class Reopening(Protocol):
+    """Whether the source may be taken (:class:`hasync.term.reopening.Reopening`). Called from: the reader thread."""
+
+    def check(self, *, again: bool) -> None:
+        """Raise TermEnded when another instance reads by right, Retryable while that cannot be known."""
+
+    def taken(self, ended: TermEnded) -> HasyncError:
+        """Return what to make of another reader having taken the dump: SourceUnavailable, to open it again."""
+
+
+class Unrivalled:
+    """The :class:`Reopening` of a reader outside any term: it asks nobody, and gives in at once."""
+
+    def check(self, *, again: bool) -> None:
+        """Allow it."""
+
+    def taken(self, ended: TermEnded) -> HasyncError:
+        """Return ``ended``."""
+        return ended
 
 
 class SourceObserver(Protocol):
@@ -66,6 +87,7 @@ class Reader:
         check: Callable[[], None],
         clock: Clock,
         observer: SourceObserver,
+        reopening: Reopening | None = None,
     ) -> None:
         self._source = source
         self._interest = interest
@@ -73,6 +95,8 @@ class Reader:
         self._check = check
         self._clock = clock
         self._observer = observer
+        self._reopening: Reopening = reopening or Unrivalled()
+        self._tried = False
         self._stopping = threading.Event()
         self._retry = retry(self._stopping)
         self._at: Start | Position
@@ -109,11 +133,23 @@ class Reader:
         self._check()
 
     def _open(self) -> Segment:
+        try:
+            return self._opened()
+        except TermEnded as ended:
+            raise self._considered(ended) from ended
+
+    def _considered(self, ended: TermEnded) -> HasyncError:
+        """Return a lost connection when the dump was taken by somebody who must give it back, else the end."""
+        return self._reopening.taken(ended) if ended.reason is EndReason.SOURCE_CLAIMED else ended
+
+    def _opened(self) -> Segment:
         """Open and read once: a server that accepts and then closes must count as a failed attempt.
 
         The place is kept as soon as it is known: ``latest`` resolved twice would skip what came between.
         """
         self._source.close()
+        self._reopening.check(again=self._tried)
+        self._tried = True
         opened = self._source.open(self._at, self._interest)
         _prove(self._at, opened)
         self._at = opened
@@ -126,10 +162,16 @@ class Reader:
             while True:
                 self._hand_over(segment)
                 self._at = segment.position
-                segment = self._source.read()
+                segment = self._next()
         except SourceUnavailable as lost:
             if not self._stopping.is_set():  # else it is our own interruption
                 self._observer.source_lost(lost)
+
+    def _next(self) -> Segment:
+        try:
+            return self._source.read()
+        except TermEnded as ended:
+            raise self._considered(ended) from ended
 
     def _hand_over(self, segment: Segment) -> None:
         self._observer.read(segment)

@@ -17,6 +17,7 @@ from hasync.stream.pipeline import Pipeline, StreamObserver
 from hasync.stream.reader import Retry
 from hasync.term.acknowledger import AcknowledgeObserver, Acknowledger
 from hasync.term.guard import TermGuard
+from hasync.term.reopening import Reopening
 from hasync.term.takeover import AheadSource, Step, Takeover
 from hasync.term.watcher import Compiled
 
@@ -302,6 +303,7 @@ class Leading:
             reader_retry=self._adapters.retry,
             observer=self._observer,
             on_applied=self._applied,
+            reopening=self._reopening(compiled),
         )
         self._pipeline = pipeline
         if self._drain_reason is not None:  # asked to while we were claiming: drain() found no pipeline
@@ -309,6 +311,25 @@ class Leading:
         if self._compiled is not compiled:  # changed while we were claiming: follow() found no pipeline
             pipeline.follow(self._compiled.rules)
         self._last = pipeline.run(_start(compiled, claimed), claimed)
+
+    def _reopening(self, compiled: Compiled) -> Reopening:
+        return Reopening(
+            leadership=self._leadership,
+            epoch=self._epoch,
+            election=self._coordination.election,
+            guard=self._guard,
+            look=lambda: self._look(compiled),
+            clock=self._clock,
+        )
+
+    def _look(self, compiled: Compiled) -> int:
+        """Read the epoch in the state key over a connection of its own. Called from: the reader thread."""
+        sink = self._adapters.sink(compiled)
+        try:
+            state = sink.peek()
+        finally:
+            sink.close()
+        return state.epoch if state else 0
 
     def _applied(self, state: SinkState) -> None:
         self._done(Step.FIRST_BATCH)

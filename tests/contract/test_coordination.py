@@ -105,6 +105,15 @@ def test_first_contender_leads_and_owns_lock(world: World) -> None:
     assert over(a, leadership) is None
 
 
+def test_confirming_asks_zookeeper_whether_the_lock_is_still_held(world: World) -> None:
+    """Before anything is touched that a successor may have: one question, and its answer ends the term or not."""
+    a = world.party("a")
+    leadership = elected(a)
+    a.stream(STREAM).election.confirm(leadership)
+    a.stream(STREAM).election.release(leadership, TIMEOUT_S)
+    assert ended(lambda: a.stream(STREAM).election.confirm(leadership)) is EndReason.LOCK_LOST
+
+
 def test_second_contender_waits_until_release(world: World) -> None:
     """Two never lead at once, and a released lock goes to the next in the queue."""
     a, b = world.party("a"), world.party("b")

@@ -1,5 +1,6 @@
 """The leader dies, leaves, freezes or is deposed: the next one goes on, and nothing is lost or doubled."""
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -104,6 +105,26 @@ def _first_batch() -> Callable[[bytes], bool]:
         return True
 
     return when
+
+
+def test_leader_that_wakes_past_its_session_leaves_its_successor_alone(fleet: Fleet) -> None:
+    """I7: one change of term for one fault; the old leader does not take its dump back."""
+    backends = fleet.backends
+    fleet.apply(backends.config())
+    fleet.start("a", "b", "c")
+    first = fleet.leader()
+    with Workload(backends.database) as workload:
+        workload.wait_commits(50)
+        pid = first.signal_worker(signal.SIGSTOP)
+        second = fleet.leader(other_than=first)
+        workload.wait_commits(20)
+        os.kill(pid, signal.SIGCONT)
+        wait_until("the old leader's term ends", lambda: ended_terms(first), timeout_s=20)
+        workload.wait_commits(100)
+    assert_equal(backends.database, backends.redis)
+    assert second.leads
+    assert [term.epoch for term in fleet.coordination.terms.history()] == [2, 1]
+    assert set(ended_terms(first)) <= {EndReason.FENCED, EndReason.SESSION_LOST, EndReason.LOCK_LOST}
 
 
 def test_expired_session_ends_the_term_and_another_one_leads(mysql_fleet: Fleet) -> None:

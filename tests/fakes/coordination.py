@@ -136,6 +136,12 @@ class FakeElection:
         if gone or self._node != leadership.lock:
             raise TermEnded(EndReason.LOCK_LOST)
 
+    def confirm(self, leadership: Leadership) -> None:
+        """Ask the tree; a member that is cut off cannot."""
+        self.check(leadership)
+        if not self._session.connected:
+            raise CoordinationUnavailable("not connected")
+
     def release(self, leadership: Leadership, timeout_s: float) -> None:
         """Give the lock up."""
         if self._node == leadership.lock:
