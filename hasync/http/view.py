@@ -81,7 +81,7 @@ def _stream(picture: StreamPicture, said: Mapping[str, Said]) -> Document:
         "behind_bytes": told.behind_bytes if told else None,
         "rows_per_s": None if picture.rate_rows_s is None else round(picture.rate_rows_s, 1),
         "acknowledged": _acknowledged(summary),
-        "source_end": told.source_end or None if told else None,
+        "source_end": _source_end(summary),
         "config": _config(summary, said),
         "halt": _halt(summary),
         **_wishes(facts.intent),
@@ -121,6 +121,25 @@ def _acknowledged(summary: Summary) -> Document | None:
         "at": acknowledged.acknowledged_at or None,
         "committed_at": position.timestamp or None,
     }
+
+
+def _source_end(summary: Summary) -> str | None:
+    """Return the end of the source's binlog as ``file:pos``, None while unknown.
+
+    Its leader asks for it once a second; what was acknowledged meanwhile has moved it, too.
+    """
+    end = summary.told.source_end if summary.told is not None else ""
+    acknowledged = summary.facts.acknowledged
+    if end and acknowledged is not None and _order(str(acknowledged.position)) > _order(end):
+        return f"{acknowledged.position.file}:{acknowledged.position.pos}"
+    return end or None
+
+
+def _order(place: str) -> tuple[str, int]:
+    """Return what sorts ``file:pos``; the files' numbers have leading zeros, and a longer one is a later one."""
+    file, _, pos = place.partition("+")[0].rpartition(":")
+    number = file.rpartition(".")[2]
+    return number.rjust(20, "0"), int(pos) if pos.isdigit() else 0
 
 
 def _config(summary: Summary, said: Mapping[str, Said]) -> Document:

@@ -6,9 +6,9 @@ import { clock, fill, h, heads, instances, seconds, stream, verdict, WORDS } fro
 const SILENT_S = 12; // the server says something every 5 s
 const LAGS_MAX = 300;
 const HIDDEN_MS = 60000;
-const FEW = 3; // so many streams begin unfolded
+const FEW = matchMedia("(max-width: 680px)").matches ? 1 : 3; // so many streams begin unfolded
 
-const state = { doc: null, heardAt: 0, skew: 0, source: null, retry: 0, hidden: 0, lags: new Map(), folded: new Map() };
+const state = { doc: null, heardAt: 0, source: null, retry: 0, hidden: 0, lags: new Map() };
 const $ = (id) => document.getElementById(id);
 const KEYED = { streams: "name", instances: "id" };
 

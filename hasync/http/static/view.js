@@ -108,7 +108,7 @@ function summaryLine(doc, { stale }) {
   const known = !stale && doc.leader;
   const high = known && doc.lag_s !== null && doc.lag_s > 10;
   const older = Object.keys(doc.config.older).length > 0;
-  const label = (text) => h("span", { class: "cell-label" }, `${text} `);
+  const label = (text) => h("span", { class: "cell-label" }, text);
   return h("summary", {},
     h("span", { class: "name", title: doc.name }, doc.name),
     h("span", { class: "state" }, pill(doc.state, WORDS[doc.state])),
@@ -125,10 +125,11 @@ function body(doc, context) {
   const notes = remarks(doc, context.now);
   return h("div", { class: "body" },
     notes.length ? h("div", { class: "notes wide" }, notes) : null,
-    h("div", {}, facts(doc, context), context.lags(doc.name).length > 3 ? trend(context.lags(doc.name)) : null),
+    h("div", {}, facts(doc, context), Math.max(0, ...context.lags(doc.name)) >= 1 ? trend(context.lags(doc.name)) : null),
     h("div", {}, h("h3", {}, "Last takeovers"), takeovers(doc, context.now)),
-    h("div", { class: "wide" }, h("h3", {}, "Instances of this stream"), h("ul", { class: "roles" }, doc.members.map((member) => role(member, doc)))),
-    context.actions && !context.stale ? h("div", { class: "actions wide" }, buttons(doc)) : null);
+    h("div", { class: "wide foot" },
+      h("ul", { class: "roles", "aria-label": `Instances of ${doc.name}` }, doc.members.map((member) => role(member, doc))),
+      context.actions && !context.stale ? h("div", { class: "actions" }, buttons(doc)) : null));
 }
 
 function remarks(doc, now) {
@@ -154,9 +155,9 @@ function facts(doc, { now, stale }) {
   const row = (term, ...value) => rows.push(h("dt", {}, term), h("dd", { class: "break" }, ...value));
   if (doc.leader) row("Leader", `${doc.leader.member}, epoch ${doc.leader.epoch}, since `, moment(doc.leader.since, now));
   if (doc.acknowledged) {
-    row("Acknowledged", h("span", { class: "mono" }, doc.acknowledged.place), " ", h("span", { class: "muted" }, `batch ${doc.acknowledged.seq.toLocaleString("en")}`));
+    const ago = doc.acknowledged.at ? `, ${seconds(Math.max(0, now - doc.acknowledged.at))} ago` : "";
+    row("Acknowledged", h("span", { class: "mono" }, doc.acknowledged.place), " ", h("span", { class: "muted" }, `batch ${doc.acknowledged.seq.toLocaleString("en")}${ago}`));
     if (doc.acknowledged.gtid_set) row("GTID", h("span", { class: "mono", title: doc.acknowledged.gtid_set }, gtidShort(doc.acknowledged.gtid_set)), " ", h("button", { class: "copy", type: "button", "data-copy": doc.acknowledged.gtid_set, "aria-label": `Copy the GTID set of ${doc.name}` }, "copy"));
-    if (doc.acknowledged.at) row("Acknowledged at", moment(doc.acknowledged.at, now));
   } else row("Acknowledged", h("span", { class: "muted" }, "nothing yet"));
   if (doc.source_end && !stale) row("Source's end", h("span", { class: "mono" }, doc.source_end), doc.behind_bytes ? h("span", { class: "muted" }, ` ${bytes(doc.behind_bytes)} ahead`) : h("span", { class: "muted" }, " reached"));
   if (doc.config.revision !== null) {
@@ -204,9 +205,9 @@ function takeover(each, worked, scale, now) {
     h("span", { class: "epoch num" }, each.epoch),
     h("span", {}, each.from && each.from !== each.member ? `${each.from} → ${each.member}` : each.member),
     h("span", { class: "muted after", title: each.why }, each.after ? ENDINGS[each.after] || each.after : "the first"),
-    h("span", { class: "num", title: "from the old leader's last word to the new one's first" }, each.gap_s === null ? "" : `${milliseconds(each.gap_s * 1000)}`),
+    h("span", { class: "num gap", title: "from the old leader's last word to the new one's first" }, each.gap_s === null ? "" : `gap ${milliseconds(each.gap_s * 1000)}`),
     parts.length ? h("span", { class: "bar", role: "img", "aria-label": spoken, title: spoken }, parts.map((step) => h("i", { class: `s${STEPS.indexOf(step)}`, "--w": width(step).toFixed(2) }))) : null,
-    h("span", { class: "muted after wide-note", style: null }, `${clock(each.since)}, ${seconds(Math.max(0, now - each.since))} ago`, parts.length ? `; ready in ${milliseconds(worked)}` : "", first !== undefined ? `, first batch ${milliseconds(first)} later` : ""));
+    h("span", { class: "muted when" }, `${clock(each.since)}, ${seconds(Math.max(0, now - each.since))} ago`, parts.length ? `; ready in ${milliseconds(worked)}` : "", first !== undefined ? `, first batch ${milliseconds(first)} later` : ""));
 }
 
 function legend(shown) {
@@ -218,7 +219,7 @@ function trend(lags) {
   const top = Math.max(1, ...lags);
   const points = lags.map((lag, at) => `${(at / (lags.length - 1) * 100).toFixed(1)},${(30 - lag / top * 28).toFixed(1)}`);
   const line = `M${points.join("L")}`;
-  return h("div", {}, h("h3", {}, `Lag since this page is open, at most ${seconds(Math.max(...lags))}`),
+  return h("div", { class: "trend" }, h("h3", {}, `Lag since this page is open, at most ${seconds(Math.max(...lags))}`),
     h("svg", { class: "spark", viewBox: "0 0 100 32", preserveAspectRatio: "none", role: "img", "aria-label": `lag, at most ${seconds(Math.max(...lags))}` }, h("path", { class: "area", d: `${line}L100,32L0,32Z` }), h("path", { d: line })));
 }
 
