@@ -7,6 +7,7 @@ used at the next one. Nothing ever falls back to an unencrypted connection.
 """
 
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,16 +96,40 @@ def _readable(path: str) -> bool:
         return False
 
 
+class SilentHandshake(TimeoutError):  # noqa: N818 - what happened is the name
+    """A server took the connection and answered nothing to TLS, as one does that waits for a line of text."""
+
+
+def encrypted(context: ssl.SSLContext, plain: socket.socket, name: str) -> ssl.SSLSocket:
+    """Wrap a connected socket within its own timeout; it is closed when that fails. Raises OSError, SilentHandshake."""
+    try:
+        return context.wrap_socket(plain, server_hostname=name)
+    except TimeoutError as late:
+        plain.close()
+        raise SilentHandshake("the TLS handshake was not answered") from late
+    except OSError:
+        plain.close()
+        raise
+
+
 def diagnosis(error: BaseException | None) -> Diagnosis | None:
     """Say what a failed handshake means; None for an error that is none of TLS. Looks through an error's causes."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _distrusted(cause)
+        if isinstance(cause, SilentHandshake):
+            return _SILENT
         if isinstance(cause, ssl.SSLError):
             return _handshake(cause.reason or "")
     found = next((match for cause in causes if (match := _OPENSSL_REASON.search(str(cause)))), None)
     return _handshake(found[1]) if found else None
+
+
+_SILENT: Final = Diagnosis(
+    reason="it does not answer the TLS handshake",
+    remedy="use the server's TLS port, or switch TLS on there: one without it waits in silence",
+)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

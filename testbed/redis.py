@@ -127,8 +127,10 @@ class Redis(Server):
 def _client_tls(tls: Certificate | None) -> dict[str, Any]:
     if tls is None:
         return {}
-    files = {"ssl_ca_certs": str(tls.authority), "ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
-    return {"ssl": True, "ssl_cert_reqs": "required" if tls.sound else "none", "ssl_check_hostname": tls.sound, **files}
+    if not tls.sound:
+        return {"ssl": True, "ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    shown = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    return {"ssl": True, "ssl_ca_certs": str(tls.authority), "ssl_check_hostname": True, **shown}
 
 
 class Sentinel(Server):

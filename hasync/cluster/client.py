@@ -23,6 +23,7 @@ from kazoo.protocol.states import KeeperState
 from hasync.cluster.access import Auth, Grant, Tls, connection_options, default_acl
 from hasync.errors import HasyncError
 from hasync.ports import Clock, Gate
+from hasync.tls import encrypted
 
 CONNECTION_RETRY: Final = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
 """For ever, at most a second apart: kazoo's default grows to an hour (K9), a finite one ends the client (K10)."""
@@ -91,13 +92,10 @@ class PromptHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo 
 def _encrypted(plain: Any, tls: Tls, hostname: str) -> ssl.SSLSocket:
     """Wrap a connected socket. Raises OSError, which kazoo expects; ssl.SSLError is one."""
     try:
-        return tls.context().wrap_socket(plain, server_hostname=hostname)
+        return encrypted(tls.context(), plain, hostname)
     except HasyncError as unusable:
         plain.close()
         raise OSError(str(unusable)) from unusable
-    except OSError:
-        plain.close()
-        raise
 
 
 class PromptConnection(ConnectionHandler):  # type: ignore[misc]  # kazoo has no types

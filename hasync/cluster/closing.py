@@ -17,6 +17,7 @@ from kazoo.protocol.serialization import Close, Connect, int_int_struct
 from hasync.cluster.access import Auth, Tls
 from hasync.errors import CoordinationUnavailable, HasyncError
 from hasync.model.cluster import SessionCredential
+from hasync.tls import encrypted
 
 DEFAULT_PORT: Final = 2181
 AUTH_XID: Final = -4
@@ -90,8 +91,8 @@ class SessionCloser:
         if self._tls is None:
             return plain
         try:
-            return self._tls.context().wrap_socket(plain, server_hostname=name)
-        except (OSError, HasyncError):
+            return encrypted(self._tls.context(), plain, name)
+        except HasyncError:
             plain.close()
             raise
 

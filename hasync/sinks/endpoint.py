@@ -13,7 +13,7 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 from redis.retry import Retry
 
 from hasync import tls
-from hasync.errors import ConfigInvalid
+from hasync.errors import ConfigInvalid, HasyncError
 from hasync.model.names import Endpoint, Fault
 from hasync.model.redisurl import SentinelUrl
 from hasync.model.secret import Password, revealed
@@ -49,7 +49,12 @@ class TlsConnection(SSLConnection):
         self._endpoint = endpoint
 
     def _wrap_socket_with_ssl(self, sock: socket.socket) -> socket.socket:
-        return self._endpoint.tls_context().wrap_socket(sock, server_hostname=self.host)
+        try:
+            context = self._endpoint.tls_context()
+        except HasyncError:
+            sock.close()
+            raise
+        return tls.encrypted(context, sock, self.host)
 
 
 _CONNECTIONS = {"redis": Connection, "rediss": TlsConnection, "unix": UnixDomainSocketConnection}
