@@ -15,6 +15,8 @@ from hasync.fleet.summary import Facts
 from hasync.http.answers import JSON, Answer, Request, document, refusal
 from hasync.http.gatekeeper import Gatekeeper
 from hasync.logs import Event, Log
+from hasync.model.duration import Duration
+from hasync.model.names import Fault
 from hasync.ports import Clock
 
 BODY_MAX_BYTES: Final = 4096
@@ -56,7 +58,7 @@ class Actions:
         self._log = log
         self._known: dict[str, tuple[frozenset[str], Callable[[StreamCoordination, Body, str], Answer]]] = {
             "switchover": (frozenset({"to", "reason"}), self._switch_over),
-            "pause": (frozenset({"reason"}), self._pause),
+            "pause": (frozenset({"reason", "for"}), self._pause),
             "resume": (frozenset(), self._resume),
         }
 
@@ -112,8 +114,10 @@ class Actions:
         return document(HTTPStatus.ACCEPTED, {"outcome": outcome, **content})
 
     def _pause(self, ports: StreamCoordination, body: Body, remote: str) -> Answer:
-        wish = wishes.pause(ports, self._operator(body, remote))
-        return document(HTTPStatus.ACCEPTED, {"outcome": "pause is asked for", "stream": ports.stream, "by": wish.by})
+        wish = wishes.pause(ports, self._operator(body, remote), for_s=_lasting_s(body.get("for")))
+        outcome = "pause is asked for" + (f" for {body['for']}" if wish.until else "")
+        content = {"outcome": outcome, "stream": ports.stream, "by": wish.by, "until": wish.until}
+        return document(HTTPStatus.ACCEPTED, content)
 
     def _resume(self, ports: StreamCoordination, _body: Body, _remote: str) -> Answer:
         done = wishes.resume(ports, self._desk.members.list())
@@ -137,6 +141,14 @@ def fields_of(request: Request, allowed: frozenset[str]) -> dict[str, str]:
         if not isinstance(value, str) or len(value) > REASON_MAX or not value.isprintable():
             raise Refused(_bad(f"{name} is to be one line of text of at most {REASON_MAX} characters"))
     return told
+
+
+def _lasting_s(text: str | None) -> float | None:
+    """Return a length of time in seconds, None for none. Raises Refused."""
+    try:
+        return Duration.parse(text).seconds if text else None
+    except Fault as fault:
+        raise Refused(_bad(f"for: {fault}")) from None
 
 
 def _body(request: Request) -> bytes:

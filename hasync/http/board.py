@@ -24,6 +24,9 @@ FRESH_S: Final = 2.5
 """A view of this age is good enough for somebody who comes."""
 
 
+NOBODY: Final = Teller(status={}, actions=False, root="")
+
+
 class Surveyor(Protocol):
     """Takes pictures of the cluster: :class:`hasync.fleet.survey.Survey`."""
 
@@ -122,7 +125,7 @@ class Board:
                 self._clock.wait(self._wake, LINGER_S)
                 continue
             began = self._clock.monotonic()
-            self._publish(self._look())
+            self._publish(self._viewed())
             took_s = self._clock.monotonic() - began
             self._pause(max(EVERY_S - took_s, took_s * SHARE))
         self._surveyor.rest()
@@ -131,19 +134,24 @@ class Board:
         with self._news:
             self._news.wait_for(lambda: self._closed, for_s)
 
-    def _look(self) -> str:
-        """Take a picture; return why there is none, empty when there is."""
+    def _viewed(self) -> Document:
+        """Return the view as of now; the last picture, and why it is no newer, when none can be taken."""
+        try:
+            return cluster(*self._look())
+        except Exception as error:  # noqa: BLE001 - a thread's top frame: the page says so, and looks again
+            self._log.error(Event.HTTP_FAILED, path="/api/cluster", error=error)
+            known = self._edition.document if self._edition else cluster(None, NOBODY)
+            return {**known, "stale": True, "trouble": f"internal error: {type(error).__name__}"}
+
+    def _look(self) -> tuple[Picture | None, Teller, str]:
+        trouble = ""
         try:
             self._picture = self._surveyor.look()
         except HasyncError as error:
-            return error.message
-        except Exception as error:  # noqa: BLE001 - a thread's top frame: the page says so, and looks again
-            self._log.error(Event.HTTP_FAILED, path="/api/cluster", error=error)
-            return f"internal error: {type(error).__name__}"
-        return ""
+            trouble = error.message
+        return self._picture, self._teller(), trouble
 
-    def _publish(self, trouble: str) -> None:
-        document = cluster(self._picture, self._teller(), trouble)
+    def _publish(self, document: Document) -> None:
         now = self._clock.monotonic()
         with self._news:
             before = self._edition

@@ -5,6 +5,7 @@ The document holds no secret, no row value and no address of the source or the s
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 from hasync.fleet.leaderstatus import Said
@@ -191,7 +192,7 @@ def _wishes(intent: Intent | None) -> Document:
         return {"pause": None, "switchover": None}
     wish = {"by": intent.by, "at": intent.at, "reason": intent.reason or None}
     if intent.pauses:
-        return {"pause": wish, "switchover": None}
+        return {"pause": {**wish, "until": intent.until}, "switchover": None}
     return {"pause": None, "switchover": {**wish, "to": intent.to, "epoch": intent.epoch}}
 
 
@@ -213,7 +214,7 @@ def takeovers(terms: tuple[TermRecord, ...], leader: Leader | None) -> Iterator[
     ``gap_s``: from the predecessor's last word to the new leader's first, None where the
     predecessor died without one. The clocks of both hosts are in it.
     """
-    for term, before in zip(terms, (*terms[1:], None), strict=True):
+    for term, before in zip_longest(terms, terms[1:]):
         gap = gap_s(term, before)
         yield {
             "epoch": term.epoch,

@@ -102,7 +102,7 @@ class Browser:
     # ---------------------------------------------------------------------- what one does
 
     def look(self, url: str, *, width: int = 1280, height: int = 900, dark: bool = False, scripts: bool = True) -> None:
-        """Open a page in a window of this size; ``dark``: as who prefers dark colours; without scripts, if so wished."""
+        """Open a page in a window of this size; ``dark``: for who prefers dark colours."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )

@@ -1,124 +1,19 @@
 """The admin port, asked over a real socket on the loopback."""
 
 import contextlib
-import http.client
-import io
 import socket
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 import pytest
-from prometheus_client import CollectorRegistry
 
-from hasync.clock import SystemClock
 from hasync.errors import ConfigInvalid
-from hasync.http import AdminServer, Heartbeats, Readiness
+from hasync.http import Heartbeats, Readiness
 from hasync.http.server import REQUESTS_MAX
-from hasync.logs import Log, open_log
-from hasync.metrics import Metrics
+from tests.unit.http.stage import Bench, SetClock, served
 
 
-@dataclass
-class SetHealth:
-    """An instance as a test wants it to be."""
-
-    ages: dict[str, float] = field(init=False)
-    ready: Readiness = field(init=False)
-    content: Any = field(init=False)
-    hold: threading.Event | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin with all well."""
-        self.reset()
-
-    def reset(self) -> None:
-        """Say that all is well."""
-        self.ages, self.ready, self.content, self.hold = {}, Readiness(ready=True), {}, None
-
-    def ages_s(self) -> Mapping[str, float]:
-        """Return the set ages."""
-        return self.ages
-
-    def readiness(self) -> Readiness:
-        """Return the set readiness, once it is let go."""
-        if self.hold:
-            self.hold.wait(30)
-        return self.ready
-
-    def status(self) -> Mapping[str, Any]:
-        """Return the set content, or fail with it."""
-        if isinstance(self.content, Exception):
-            raise self.content
-        return self.content  # type: ignore[no-any-return]
-
-
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def json(self) -> Any:
-        return orjson.loads(self.body)
-
-
-@dataclass
-class Bench:
-    """A server, what it is told, and what it logs."""
-
-    health: SetHealth
-    server: AdminServer
-    lines: io.BytesIO
-    metrics: Metrics
-
-    def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
-        try:
-            connection.request(method, path, headers=dict(headers or {}))
-            response = connection.getresponse()
-            return Answer(response.status, response.read(), {k.lower(): v for k, v in response.getheaders()})
-        finally:
-            connection.close()
-
-
-def a_log(lines: io.BytesIO) -> Log:
-    return open_log(level="debug", as_json=True, out=lines, clock=SystemClock())
-
-
-def a_server(health: SetHealth, *, port: int = 0, request_timeout_s: float = 10.0) -> AdminServer:
-    return AdminServer(
-        "127.0.0.1",
-        port,
-        health=health,
-        registry=CollectorRegistry(),
-        live_within_s=20.0,
-        log=a_log(io.BytesIO()),
-        request_timeout_s=request_timeout_s,
-    )
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Bench]:
-    """Serve on any free port."""
-    health, lines = SetHealth(), io.BytesIO()
-    metrics = Metrics(CollectorRegistry(), SystemClock())
-    with AdminServer(
-        "127.0.0.1", 0, health=health, registry=metrics.registry, live_within_s=20.0, log=a_log(lines)
-    ) as server:
-        yield Bench(health, server, lines, metrics)
-
-
-@pytest.fixture
-def bench(serving: Bench) -> Bench:
-    """Return the server, told that all is well."""
-    serving.health.reset()
-    return serving
+PATHS = ["/", "/livez", "/readyz", "/metrics", "/status", "/events", "/api/cluster", "/static/page.js"]
 
 
 def test_instance_with_turning_loops_is_live(bench: Bench) -> None:
@@ -187,14 +82,6 @@ def test_failing_status_answers_500_and_is_logged(bench: Bench) -> None:
     assert bench.ask("/livez").status == 200
 
 
-def test_index_names_the_paths(bench: Bench) -> None:
-    """Whoever opens the port in a browser sees where to go."""
-    answer = bench.ask("/")
-    assert answer.status == 200
-    for path in ("/livez", "/readyz", "/metrics", "/status"):
-        assert path.encode() in answer.body
-
-
 def test_unknown_path_is_404_with_the_known_ones(bench: Bench) -> None:
     """A mistyped probe is explained where it is seen: in its answer."""
     answer = bench.ask("/healthz")
@@ -202,7 +89,7 @@ def test_unknown_path_is_404_with_the_known_ones(bench: Bench) -> None:
     assert "/livez" in answer.json["paths"]
 
 
-@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics", "/status"])
+@pytest.mark.parametrize("path", PATHS)
 def test_nothing_can_be_changed_over_this_port(bench: Bench, path: str) -> None:
     """Every method but GET and HEAD is refused, with the allowed ones named."""
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
@@ -211,7 +98,7 @@ def test_nothing_can_be_changed_over_this_port(bench: Bench, path: str) -> None:
         assert answer.headers["allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics", "/status"])
+@pytest.mark.parametrize("path", PATHS)
 def test_head_is_get_without_a_body(bench: Bench, path: str) -> None:
     """Load balancers probe with HEAD."""
     with socket.create_connection(("127.0.0.1", bench.server.port), timeout=10) as client:
@@ -251,8 +138,8 @@ def test_liveness_answers_while_another_request_hangs(bench: Bench) -> None:
 def test_client_that_never_finishes_is_cut_off() -> None:
     """A client that sends half a request does not hold its thread for ever."""
     with (
-        a_server(SetHealth(), request_timeout_s=0.1) as server,
-        socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow,
+        served(request_timeout_s=0.1) as bench,
+        socket.create_connection(("127.0.0.1", bench.server.port), timeout=10) as slow,
     ):
         slow.sendall(b"GET /livez HTTP/1.0\r\n")
         assert slow.recv(100) == b""
@@ -260,11 +147,11 @@ def test_client_that_never_finishes_is_cut_off() -> None:
 
 def test_too_many_requests_at_once_are_refused() -> None:
     """Clients that hold their connection open do not get a thread each without end."""
-    with a_server(SetHealth()) as server, contextlib.ExitStack() as clients:
+    with served() as bench, contextlib.ExitStack() as clients:
         for _ in range(REQUESTS_MAX):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", bench.server.port), timeout=10))
             client.sendall(b"GET /livez HTTP/1.0\r\n")
-        surplus = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+        surplus = clients.enter_context(socket.create_connection(("127.0.0.1", bench.server.port), timeout=10))
         assert surplus.recv(100) == b""
 
 
@@ -286,10 +173,10 @@ def test_garbage_is_answered_or_dropped(bench: Bench, garbage: bytes) -> None:
 def test_closing_frees_port_and_threads() -> None:
     """After close() nobody listens, and no thread is left."""
     before = set(threading.enumerate())
-    server = a_server(SetHealth())
-    port = server.port
-    server.close()
-    server.close()
+    with served() as bench:
+        port = bench.server.port
+        assert bench.ask("/api/cluster").status == 200
+        bench.server.close()
     assert set(threading.enumerate()) <= before
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -297,8 +184,8 @@ def test_closing_frees_port_and_threads() -> None:
 
 def test_taken_port_is_explained(bench: Bench) -> None:
     """A second instance on one machine learns which variable to change."""
-    with pytest.raises(ConfigInvalid) as refused:
-        a_server(SetHealth(), port=bench.server.port)
+    with pytest.raises(ConfigInvalid) as refused, served(port=bench.server.port):
+        pass
     assert "HASYNC_HTTP__PORT" in refused.value.problems[0]
     assert str(bench.server.port) in refused.value.problems[0]
 
@@ -307,16 +194,6 @@ def test_port_in_use_is_logged(bench: Bench) -> None:
     """With port 0 the log says where to ask."""
     line = orjson.loads(bench.lines.getvalue().splitlines()[0])
     assert (line["event"], line["port"]) == ("http_listening", bench.server.port)
-
-
-class SetClock(SystemClock):
-    """A clock that a test moves."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        """Return the set moment."""
-        return self.now
 
 
 def test_heartbeat_ages_until_the_next_beat() -> None:
