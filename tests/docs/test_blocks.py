@@ -20,8 +20,16 @@ from tests.docs.terminal import terminal
 from tests.failover.fleet import Backends, fleet_on
 
 SEEN_WITHIN_S = 30.0
-SHELL = [page for page in pages() if page.blocks_of("sh") and page.name != "README.md"]
+RUNBOOKS = [page for page in pages() if page.name.startswith("docs/runbooks/") and page.blocks_of("sh")]
+SHELL = [page for page in pages() if page.blocks_of("sh") and page not in RUNBOOKS and page.name != "README.md"]
 """The README's have a test of their own (tests/failover/test_readme_tour.py)."""
+
+STAND_INS = r"""
+curl() { command curl --fail "${@//http:\/\/a:9187/http://$ADMIN}"; }
+mysql() { mariadb -h "${SOURCE%:*}" -P "${SOURCE#*:}" -uroot -proot "$@"; }
+pip() { [ "$1" = show ]; }
+"""
+"""For what a runbook's reader has: an instance at a:9187, a client that knows its server."""
 
 NOT_RUN = re.compile(r"no, \S.{9,}")
 RUN = re.compile(r"no servers|servers=database,redis,zookeeper(?P<instances>,instances)?")
@@ -76,7 +84,7 @@ def test_blocks_of_page_run(page: Page, request: pytest.FixtureRequest, tmp_path
     with ExitStack() as stack:
         variables = {"PYTHONPATH": str(ROOT), "CHECKOUT": str(ROOT)}
         if page.run != "no servers":
-            variables |= _prepared(page, request.getfixturevalue("bed"), tmp_path, stack)
+            variables |= _prepared(page.run or "", request.getfixturevalue("bed"), tmp_path, stack)
         shell = stack.enter_context(terminal(tmp_path, variables))
         for block in page.blocks_of("sh"):
             if block.shows:
@@ -85,8 +93,28 @@ def test_blocks_of_page_run(page: Page, request: pytest.FixtureRequest, tmp_path
                 shell.run(block.text)
 
 
-def _prepared(page: Page, bed: Testbed, directory: Path, stack: ExitStack) -> dict[str, str]:
-    """Prepare what the page needs; return the variables of its reader."""
+@pytest.mark.timeout(170)
+def test_first_looks_of_runbooks_run(bed: Testbed, tmp_path: Path) -> None:
+    """Whoever is woken up types the lines of a runbook, and each works: once each, since many runbooks share them."""
+    lines = {
+        line.partition("  #")[0].strip(): None
+        for page in RUNBOOKS
+        for block in page.blocks_of("sh")
+        for line in block.text.splitlines()
+        if line.strip()
+    }
+    with ExitStack() as stack:
+        variables = _prepared("instances", bed, tmp_path, stack)
+        shell = stack.enter_context(terminal(tmp_path, variables | {"PYTHONPATH": str(ROOT)}))
+        shell.run(STAND_INS)
+        for revision in (2, 3):
+            shell.run(f"sed -i '2i# {revision}' orders.yaml && hasync config apply orders.yaml")
+        for line in lines:
+            shell.run(line)
+
+
+def _prepared(needs: str, bed: Testbed, directory: Path, stack: ExitStack) -> dict[str, str]:
+    """Prepare what a page needs; return the variables of its reader."""
     assert isinstance(bed.zookeeper, ZooKeeper)
     backends = Backends(
         database=bed.database,
@@ -97,14 +125,15 @@ def _prepared(page: Page, bed: Testbed, directory: Path, stack: ExitStack) -> di
         directory=directory,
         root=f"/docs-{uuid.uuid4().hex[:8]}",
     )
-    if "instances" in (page.run or ""):
+    admin = ""
+    if "instances" in needs:
         bed.database.script(SCHEMA)
         fleet = stack.enter_context(fleet_on(backends))
         document = CONFIG.format(source=backends.source, redis=backends.sink)
         (directory / "orders.yaml").write_text(document)
         fleet.apply(document)
         fleet.start("hasync-0", "hasync-1", HASYNC_DRILLS__ENABLED="true")
-        fleet.leader()
+        admin = fleet.leader().address
         wait_until("both are members", lambda: len(fleet.members()) == 2)
     return {
         "SOURCE": backends.source,
@@ -114,4 +143,5 @@ def _prepared(page: Page, bed: Testbed, directory: Path, stack: ExitStack) -> di
         "HASYNC_ZOOKEEPER__ROOT": backends.root,
         "HASYNC_STREAMS": "orders",
         "HASYNC_HTTP__PORT": "0",
+        "ADMIN": admin,
     }

@@ -100,9 +100,14 @@ class Running:
             environment=inherited | settings | environment,
         )
 
+    @property
+    def address(self) -> str:
+        """Where the admin port is."""
+        return f"127.0.0.1:{self._lease.port}"
+
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of an answer of the admin port, (0, "") when there is none."""
-        url = f"http://127.0.0.1:{self._lease.port}{path}"
+        url = f"http://{self.address}{path}"
         try:
             with urllib.request.urlopen(url, timeout=1) as answer:
                 return answer.status, answer.read().decode()
