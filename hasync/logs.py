@@ -66,6 +66,7 @@ class Event(StrEnum):
     SESSION_CLOSED = "session_closed", "ZooKeeper session is given back"
     SESSION_LOST = "session_lost", "ZooKeeper session is over"
     SESSION_REFUSED = "session_refused", "ZooKeeper refuses this instance"
+    TREE_OPEN = "tree_open", "anybody who reaches ZooKeeper can change what hasync keeps there"
     SESSION_RESTARTED = "session_restarted", "a new ZooKeeper session is being opened"
 
     STANDING = "standing", "what this instance does for the stream"

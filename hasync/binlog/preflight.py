@@ -161,7 +161,7 @@ def _grants(server: Server) -> Check:
         name="source.grants",
         ok=not missing,
         detail="may read the binlog" if not missing else f"the account lacks {' and '.join(missing)}",
-        remedy=f"GRANT REPLICATION SLAVE, {status} ON *.* TO the account",
+        remedy=f"GRANT REPLICATION SLAVE, {status} ON *.* TO {server.account}",
     )
 
 

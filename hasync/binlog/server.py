@@ -70,6 +70,12 @@ class Server:
             self.close()
             raise
 
+    @property
+    def account(self) -> str:
+        """The account as a GRANT names it: ``'hasync'@'%'``. Raises SourceUnavailable."""
+        user, _, host = str(self.one("SELECT CURRENT_USER()")).rpartition("@")
+        return f"'{user}'@'{host}'"
+
     def close(self) -> None:
         """Drop the connection."""
         self._link.close()

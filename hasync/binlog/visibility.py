@@ -26,12 +26,14 @@ class Visibility:
 
     ``tables``: all that it shows, wanted or not. ``hidden``: wanted by their full name, and
     the account may not even learn whether they are there. ``unmatched``: names and
-    patterns that none of the tables matches, though they may be there later.
+    patterns that none of the tables matches, though they may be there later. ``account``: whom
+    they are hidden from, as a GRANT names it.
     """
 
     tables: Sequence[Path]
     hidden: Sequence[Path]
     unmatched: Sequence[TablePattern]
+    account: str
 
     @property
     def hidden_names(self) -> str:
@@ -46,7 +48,7 @@ class Visibility:
     @property
     def grants(self) -> str:
         """The statements that show the hidden tables."""
-        return "; ".join(f"GRANT SELECT ON {_quoted(path)} TO the account" for path in self.hidden)
+        return "; ".join(f"GRANT SELECT ON {_quoted(path)} TO {self.account}" for path in self.hidden)
 
 
 def look(server: Server, interest: Interest) -> Visibility:
@@ -60,6 +62,7 @@ def look(server: Server, interest: Interest) -> Visibility:
         tables=tables,
         hidden=[(pattern.schema, pattern.table) for pattern in hidden],
         unmatched=[pattern for pattern in missing if pattern not in hidden],
+        account=server.account if hidden else "",
     )
 
 

@@ -1,12 +1,14 @@
 """What ``hasync doctor`` looks at in ZooKeeper. Nothing is written."""
 
 import statistics
+from collections.abc import Sequence
 from typing import Any, Final
 
 from kazoo.exceptions import NoNodeError
 
+from hasync.cluster.access import has_identity
 from hasync.cluster.session import ZooKeeperSession
-from hasync.cluster.watching import stat_of
+from hasync.cluster.watching import children, stat_of
 from hasync.cluster.znodes import Znodes
 from hasync.errors import HasyncError
 from hasync.model.check import Check
@@ -20,6 +22,14 @@ NEAR: Final = 0.1
 """Part by which the granted session timeout may differ from the one asked for."""
 
 NO_ANSWER_REMEDY: Final = "see that a majority of the ensemble runs ('srvr' tells of each server), and look at its logs"
+
+CLOSE_REMEDY: Final = "'hasync init-zk --fix-acl' gives the tree to this identity"
+
+MOST_NAMED: Final = 3
+"""So many open znodes are named; a tree without ACLs has hundreds."""
+
+OF_STREAM: Final = ("stream", "config", "config_history", "position", "epoch", "election", "terms", "intent", "halt")
+"""The lasting znodes of a stream that somebody's decision hangs on; contenders and records have their parents' fate."""
 
 READ: Final = 1
 """The ACL right that may be the world's without anybody being able to do harm."""
@@ -86,22 +96,60 @@ def _tree(session: ZooKeeperSession, znodes: Znodes) -> list[Check]:
         remedy = "'hasync config apply' makes it; or correct HASYNC_ZOOKEEPER__ROOT"
         detail = f"{znodes.root} does not exist yet"
         return [Check(name="zookeeper.tree", ok=False, warning=True, detail=detail, remedy=remedy)]
-    return [Check(name="zookeeper.tree", ok=True, detail=f"{znodes.root} exists"), _acl(session, znodes.root)]
+    names = children(session, "doctor.streams", znodes.streams)
+    return [
+        Check(name="zookeeper.tree", ok=True, detail=f"{znodes.root} exists"),
+        tree_check(session, znodes, names),
+        _encryption(session),
+    ]
 
 
-def _acl(session: ZooKeeperSession, path: str) -> Check:
-    try:
-        entries, _ = session.call("doctor.acl", lambda client: client.get_acls_async(path))
-    except NoNodeError:
-        return Check(name="zookeeper.acl", ok=True, detail=f"{path} was removed meanwhile")
-    if not any(_anybody_may_write(entry) for entry in entries):
-        return Check(name="zookeeper.acl", ok=True, detail=f"{path} can be changed by named identities only")
+def tree_check(session: ZooKeeperSession, znodes: Znodes, streams: Sequence[str]) -> Check:
+    """Look whether strangers may change what is kept: a warning without an identity, a fault with one.
+
+    Raises CoordinationUnavailable, CoordinationRefused. Called from: any thread.
+    """
+    found = open_znodes(session, znodes, streams)
+    if not found:
+        return Check(name="zookeeper.acl", ok=True, detail=f"{znodes.root} can be changed by named identities only")
+    named = has_identity(session.auth, session.tls)
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     return Check(
         name="zookeeper.acl",
         ok=False,
-        warning=True,
-        detail=f"anybody who reaches ZooKeeper can change {path}",
-        remedy="set HASYNC_ZOOKEEPER__AUTH (over TLS) and the ACLs of zk/acl",
+        warning=not named,
+        detail=f"anybody who reaches ZooKeeper can change {', '.join(found[:MOST_NAMED])}{more}",
+        remedy=CLOSE_REMEDY if named else f"set HASYNC_ZOOKEEPER__AUTH (over TLS), then {CLOSE_REMEDY}",
+    )
+
+
+def open_znodes(session: ZooKeeperSession, znodes: Znodes, streams: Sequence[str]) -> list[str]:
+    """Return the nodes of the tree that the world may change: the parents, and those of each stream.
+
+    Raises CoordinationUnavailable, CoordinationRefused.
+    """
+    tops = [znodes.root, znodes.members, znodes.streams]
+    of_stream = [path for stream in streams for kind in OF_STREAM if (path := znodes.path(kind, stream=stream))]
+    return [path for path in (*tops, *of_stream) if _is_open(session, path)]
+
+
+def _is_open(session: ZooKeeperSession, path: str) -> bool:
+    try:
+        entries, _ = session.call("acl.look", lambda client: client.get_acls_async(path))
+    except NoNodeError:
+        return False
+    return any(_anybody_may_write(entry) for entry in entries)
+
+
+def _encryption(session: ZooKeeperSession) -> Check:
+    """Look whether a password goes over the wire as it is."""
+    bare = session.auth is not None and session.tls is None
+    return Check(
+        name="zookeeper.encryption",
+        ok=not bare,
+        warning=bare,
+        detail="the identity's password is sent unencrypted" if bare else "no password is sent unencrypted",
+        remedy="set HASYNC_ZOOKEEPER__TLS__CA and name the servers' secureClientPort" if bare else "",
     )
 
 

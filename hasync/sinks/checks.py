@@ -12,7 +12,7 @@ from hasync.model.state import SinkState, state_key
 from hasync.ports import Clock
 from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.exchange import EXEC, MULTI, Exchange, Reply
-from hasync.sinks.faults import RIGHTS, describe, mapped, remedy_of
+from hasync.sinks.faults import code_of, describe, mapped, remedy_of
 from hasync.sinks.redis import claim_key
 
 _OLDEST = (6, 0)
@@ -37,7 +37,8 @@ def redis_checks(
         exchange.open()
         key = state_key(stream)
         found = [_reachable(endpoint, exchange, key), *_server(exchange)]
-        found += [_permissions(exchange, key, (*claiming, *samples)), _state(exchange, key)]
+        found.append(_permissions(exchange, key, (*claiming, *samples), endpoint.username or "default"))
+        found += [_name(exchange), _state(exchange, key)]
     except HasyncError as error:
         return (Check(name="redis.reachable", ok=False, detail=error.message, remedy=remedy_of(error)),)
     finally:
@@ -112,22 +113,41 @@ def _persistence(facts: Facts, save: Reply) -> Check:
     return Check(name="redis.persistence", ok=False, warning=True, detail=detail, remedy=remedy)
 
 
-def _permissions(exchange: Exchange, key: str, samples: Sequence[Command]) -> Check:
+def _name(exchange: Exchange) -> Check:
+    (reply,) = exchange.ask(((b"CLIENT", b"SETNAME", b"hasync-doctor"),))
+    refused = isinstance(reply, RedisError)
+    detail = "connections have no name in CLIENT LIST" if refused else "connections are named in CLIENT LIST"
+    return _check("redis.client_name", not refused, detail, "grant +client|setname", warning=True)
+
+
+def _permissions(exchange: Exchange, key: str, samples: Sequence[Command], user: str) -> Check:
     """Queue each command in a transaction and discard it: Redis checks permission when it queues."""
     state = key.encode()
     plain: list[Command] = [(b"WATCH", state), (b"GET", state), (b"TYPE", state), MULTI, EXEC, (b"UNWATCH",)]
     queued: list[Command] = [(b"SET", state, b""), *samples]
     commands = [*plain, MULTI, *queued, (b"DISCARD",)]
-    denied = [
-        f"{command[0].decode()} {command[1].decode(errors='backslashreplace') if len(command) > 1 else ''}".strip()
-        + f": {describe(reply)}"
-        for command, reply in zip(commands, exchange.ask(commands), strict=True)
-        if isinstance(reply, RedisError)
-    ]
+    replies = zip(commands, exchange.ask(commands), strict=True)
+    denied = [(command, reply) for command, reply in replies if isinstance(reply, RedisError)]
     if not denied:
         return Check(name="redis.permissions", ok=True, detail=f"all {len(commands)} commands tried are permitted")
-    remedy = f"ACL SETUSER ... {RIGHTS}, and the rules' commands and keys"
-    return Check(name="redis.permissions", ok=False, detail="; ".join(denied), remedy=remedy)
+    missing = dict.fromkeys(_right(command, reply, key) for command, reply in denied)
+    detail = "; ".join(f"{_shown(command)}: {describe(reply)}" for command, reply in denied)
+    remedy = f"ACL SETUSER {user} {' '.join(filter(None, missing))}"
+    return Check(name="redis.permissions", ok=False, detail=detail, remedy=remedy)
+
+
+def _shown(command: Command) -> str:
+    return b" ".join(command[:2]).decode(errors="backslashreplace")
+
+
+def _right(command: Command, reply: RedisError, key: str) -> str:
+    """Return what ACL SETUSER has to add; empty for the echo of another refusal (EXECABORT, EXEC without MULTI)."""
+    if code_of(reply) != "NOPERM":
+        return ""
+    if "run the" in str(reply) or len(command) < 2:
+        return f"+{command[0].decode().lower()}"
+    name = command[1].decode(errors="backslashreplace")
+    return "~hasync:*" if name.startswith(key.partition("{")[0]) else f"~{name.rstrip('0123456789')}*"
 
 
 def _state(exchange: Exchange, key: str) -> Check:

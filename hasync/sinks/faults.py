@@ -26,7 +26,7 @@ PASSING = {
 }
 """Errors that waiting heals, and what the operator may do about each."""
 
-RIGHTS = "~hasync:* +watch +unwatch +multi +exec +discard +get +set +del +type +role +info"
+RIGHTS = "~hasync:* +watch +unwatch +multi +exec +discard +get +set +del +type +role +info +select +client|setname"
 """What hasync's own user needs besides the rules' commands and keys, as ACL SETUSER takes it."""
 
 LASTING = {

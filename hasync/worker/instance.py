@@ -29,6 +29,7 @@ from hasync.term.candidate import Candidate
 from hasync.term.report import StreamReport
 from hasync.term.role import Identity
 from hasync.worker.adapters import StreamAdapters
+from hasync.worker.doorkeeper import Doorkeeper
 from hasync.worker.draining import Draining
 from hasync.worker.drilling import Drilling, Hands
 from hasync.worker.frontdesk import front_desk
@@ -110,6 +111,7 @@ class Instance:
         self._connected_at = clock.monotonic()
         self._told = False
         self._znodes = Znodes(settings.zookeeper.root)
+        self._doorkeeper = Doorkeeper(session=self._session, znodes=self._znodes, settings=settings, log=log)
         self._members = MemberList(session=self._session, znodes=self._znodes, clock=clock)
         self._member = Member(
             id=settings.member_id,
@@ -167,6 +169,7 @@ class Instance:
             try:
                 self._members.check()
                 self._check_session()
+                self._doorkeeper.look()
             except CoordinationRefused as refused:
                 self._log.error(Event.FAILED, error=refused)
                 if self._lifeline is not None:

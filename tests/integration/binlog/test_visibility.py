@@ -53,7 +53,8 @@ def test_hidden_table_fails_until_it_is_granted(server: SqlServer, schema: str, 
     assert not found.ok
     assert not found.warning
     assert f"{schema}.t, {schema}.t-2" in found.detail
-    assert found.remedy.startswith(f"GRANT SELECT ON {schema}.t TO the account; GRANT SELECT ON {schema}.`t-2` TO")
+    account = f"'{blind}'@'%'"
+    assert found.remedy.startswith(f"GRANT SELECT ON {schema}.t TO {account}; GRANT SELECT ON {schema}.`t-2` TO")
     source = source_of(server, user=blind, password=blind)
     with pytest.raises(SourceRefused, match=setting) as refused:
         source.open(LATEST, wanted)

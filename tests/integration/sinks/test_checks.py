@@ -40,6 +40,7 @@ def test_good_server_passes_all_checks_and_is_not_written_to(persistent: Redis) 
         "redis.eviction",
         "redis.persistence",
         "redis.permissions",
+        "redis.client_name",
         "redis.state",
     ]
     assert persistent.command("DBSIZE") == 0
