@@ -74,7 +74,7 @@ def _type(value: Value) -> dict[str, Any]:
 
 
 def _streams() -> dict[str, Any]:
-    document = {name: OPEN for name in ("source", "redis", "batch", "placement")}
+    document = dict.fromkeys(("source", "redis", "batch", "placement"), OPEN)
     document |= {"tables": {"type": ["string", "object"]}}
     keys = {name: document.get(name, {}) for name in StreamConfig.model_fields}
     closed = {"type": "object", "additionalProperties": False, "properties": keys, "required": ["tables"]}
