@@ -29,6 +29,7 @@ class Feed:
 
     board: Board
     token: str
+    beat_s: float = BEAT_S
 
     def frames(self, last_seen: str) -> Iterator[bytes]:
         """Yield the stream of events, until the board is closed. ``last_seen``: the id a client that returns names."""
@@ -37,7 +38,7 @@ class Feed:
         if last_seen != self._id(edition):
             yield frame("snapshot", edition.document, self._id(edition))
         while not self.board.closed:
-            news = self.board.after(edition.number, BEAT_S)
+            news = self.board.after(edition.number, self.beat_s)
             if news is None:
                 yield b": alive\n\n" + frame("as_of", {"as_of": self.board.as_of})
             elif news.number == edition.number + 1:

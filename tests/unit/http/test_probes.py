@@ -12,7 +12,6 @@ from hasync.http import Heartbeats, Readiness
 from hasync.http.server import REQUESTS_MAX
 from tests.unit.http.stage import Bench, SetClock, served
 
-
 PATHS = ["/", "/livez", "/readyz", "/metrics", "/status", "/events", "/api/cluster", "/static/page.js"]
 
 
