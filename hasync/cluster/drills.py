@@ -8,7 +8,7 @@ from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from hasync.cluster.guarded import ensure
 from hasync.cluster.payloads import decode, encode
 from hasync.cluster.session import ZooKeeperSession
-from hasync.cluster.watching import read
+from hasync.cluster.watching import read, read_rare
 from hasync.cluster.znodes import StreamZnodes
 from hasync.coordination import Drills
 from hasync.model.drill import Answer, Order
@@ -24,7 +24,7 @@ class DrillRecord:
 
     def get(self, wake: threading.Event | None = None) -> Order | None:
         """Read the order, with its answer if it has one."""
-        found = read(self._session, "drill.get", self._znodes.drill, wake)
+        found = read_rare(self._session, "drill.get", self._znodes.drill, wake)
         return decode(found[0], self._znodes.drill, Order.from_json) if found else None
 
     def ask(self, order: Order) -> bool:

@@ -293,8 +293,7 @@ class RedisSink:
             if isinstance(reply, RedisError):
                 raise self._answered(reply, f"WATCH and GET {self._key}")
         self._announced = _epoch(announced)
-        if executed is None:
-            self._attempt = None
+        # At nil `_attempt` stays: an earlier try of it, given up for lost, may be what changed the state.
         return executed, found
 
     def _not_run(self, executed: RedisError, queued: Sequence[Reply], batch: Batch | None) -> HasyncError:

@@ -252,12 +252,24 @@ class Leading:
         self._epoch = self._insist("raise_epoch", lambda: self._coordination.terms.raise_epoch(self._leadership, seen))
         self._done(Step.EPOCH)
         self._observer.decided(self._epoch, resume)
-        claimed = self._insist("claim", lambda: sink.claim(self._epoch, resume.adopt))
+        adopt = self._anchored(resume.adopt, source, compiled)
+        claimed = self._insist("claim", lambda: sink.claim(self._epoch, adopt))
         self._done(Step.CLAIM)
         self._last = claimed
         self._observer.began(self._epoch, claimed)
         self.begun.set()
         return stored, claimed, resume
+
+    def _anchored(self, adopt: SinkState | None, source: AheadSource, compiled: Compiled) -> SinkState:
+        """Return what to claim with; for a new stream it says where reading begins.
+
+        Without that a Redis that lost the first batches, but not the claim, could not say from where to repeat them.
+        """
+        if adopt is not None and adopt.position is not None:
+            return adopt
+        start, seq = compiled.config.source.start, adopt.seq if adopt else 0
+        begin = self._insist("open_source", lambda: source.locate(start, compiled.rules, check=self._may_go_on))
+        return SinkState(epoch=self._epoch, seq=seq, position=begin, source=begin.server_uuid)
 
     def _insist(self, operation: str, step: Callable[[], T]) -> T:
         return self._retry.call(operation, step, check=self._may_go_on)

@@ -5,9 +5,13 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
+from hasync.errors import SourceUnavailable
 from hasync.model.change import Interest, Segment
 from hasync.model.position import Position, Start
 from hasync.ports import ChangeSource, Clock
+
+LOOK_S: Final = 0.1
+"""How soon a wait for the source notices that the term is over."""
 
 IDLE_S: Final = 30.0
 """A first batch later than this behind the open source means that nothing was committed; it is no step then."""
@@ -76,8 +80,8 @@ class AheadSource:
         self._thread: threading.Thread | None = None
 
     def begin(self, start: Start | Position, interest: Interest) -> None:
-        """Begin to open. Called from: the stream's thread, once, before :meth:`open`."""
-        self._place = start, interest
+        """Begin to open. Called from: the stream's thread, before :meth:`open`."""
+        self._place, self._opened, self._error = (start, interest), None, None
         self._thread = threading.Thread(target=self._run, args=(start, interest), name="hasync-opening", daemon=True)
         self._thread.start()
 
@@ -86,6 +90,23 @@ class AheadSource:
             self._opened = self._source.open(start, interest)
         except Exception as error:  # noqa: BLE001 - a thread's top frame: the reader raises it again
             self._error = error
+
+    def locate(self, start: Start | Position, interest: Interest, *, check: Callable[[], None]) -> Position:
+        """Wait until it is known where reading will begin; :meth:`open` for that place then goes on from here.
+
+        ``check`` is called meanwhile and ends the wait by raising. Raises what opening raises; it may be tried
+        again. Called from: the stream's thread.
+        """
+        if self._thread is None:
+            self.begin(start, interest)
+        thread = self._thread
+        while thread is not None and thread.is_alive():
+            check()
+            thread.join(LOOK_S)
+        if self._opened is None:
+            self._thread = None
+            raise self._error or SourceUnavailable("the source was not opened")
+        return self._opened
 
     def open(self, start: Start | Position, interest: Interest) -> Position:
         """See :meth:`hasync.ports.ChangeSource.open`."""
@@ -103,7 +124,7 @@ class AheadSource:
             return None
         thread.join()
         place, error, opened = self._place, self._error, self._opened
-        if place is None or place[0] != start or place[1] is not interest:
+        if place is None or start not in (place[0], opened) or place[1] is not interest:
             return None
         if error is not None:
             raise error

@@ -84,6 +84,11 @@ def resumed(
     return resume.kind, adopt
 
 
+def anchored(adopt: Written | None) -> Written:
+    """Return what is claimed, as ``Leading._anchored``: a new stream's claim says where reading begins."""
+    return adopt if adopt is not None and adopt.place is not None else (adopt or Written(0, 0, None))._replace(place=0)
+
+
 @cache
 def adopted(epoch: int, seen: Written | None, adopt: Written | None, stored: Written | None) -> Written | None:
     """Ask the sink what a claim under ``epoch`` writes; None when it ends the term."""

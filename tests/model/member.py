@@ -87,13 +87,14 @@ def _peeked(world: World, index: int, bounds: Bounds, rules: Protocol, *, zombie
         return ("{m} peeks and reconciles", index), Broken(f"I5: a {kind.value} though nothing is lost")
     if not rules.state_key_wins and member.saved is not None and adopt is not None:
         adopt = adopt._replace(place=member.saved.place, redo_from=None)
+    adopt = lent.anchored(adopt) if rules.anchors_claim else adopt
     decided = member._replace(
         phase="raise",
         connection=Connection(zombie=zombie, todo=()),
         seen=state,
         adopt=adopt,
         rewinds=kind is ResumeKind.REWIND,
-        waives=kind is ResumeKind.REPLACED,
+        waives=kind is ResumeKind.REPLACED and state is None,
     )
     return (f"{{m}} peeks and reconciles: {kind.value}", index), put(world, index, decided)
 
@@ -272,7 +273,7 @@ def _failed(world: World, index: int, rules: Protocol) -> World:
     assert connection is not None
     if member.phase == "restore":
         return put(world, index, over(member._replace(connection=None, written=None)))
-    again = _armed(member._replace(attempt=None), connection.zombie, rules)
+    again = _armed(member, connection.zombie, rules)  # its earlier try may be what changed the state
     if member.phase == "claim":
         todo = ("ANNOUNCE", *ARM)
         again = again._replace(connection=Connection(zombie=connection.zombie, todo=todo))

@@ -94,6 +94,12 @@ MUTANTS = (
         breaks="I8",
     ),
     Mutant(
+        name="a new stream's claim does not say where reading begins",
+        rules=Protocol(anchors_claim=False),
+        bounds=_bounds("failover"),
+        breaks="I2",
+    ),
+    Mutant(
         name="no redo_from",
         rules=Protocol(keeps_redo_from=False),
         bounds=_bounds("refusal", "crash", rows="+h", faults=2),

@@ -30,6 +30,8 @@ class Protocol(NamedTuple):
     """A claim looks at the state that it watches, not at the one it peeked."""
     begins_at_claimed: bool = True
     """Reading begins at the state that was claimed, which may be further than the one peeked."""
+    anchors_claim: bool = True
+    """The claim of a new stream says where reading begins."""
     judges_before_restore: bool = True
     """After a refusal the state read behind EXEC is judged before the batch's begin is written back."""
     keeps_redo_from: bool = True

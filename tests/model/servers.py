@@ -78,7 +78,7 @@ def _continuous(image: Image, write: Write) -> None:
     before, after = image.state, write.state
     if before is None:
         return
-    replaces = write.waives and before.place is None  # as good as missing
+    replaces = before.place is None  # as good as missing
     if write.kind == "claim" and before[1:] != after[1:] and not replaces:
         raise Broken(f"I5: a claim changes sequence or place, {_told(before)} to {_told(after)}")
     if write.kind != "claim" and after.seq != before.seq + 1:

@@ -49,7 +49,7 @@ def test_trace_of_a_planted_bug_can_be_read() -> None:
     story = told(report.finding)
     assert "A's session expires, it does not know" in story
     assert "B raises the epoch to 2" in story
-    assert "e2 #0 at -, rows 0,0" in story
+    assert "e2 #0 at 0, rows 0,0" in story
     assert story.endswith("BROKEN  I3: a write of epoch 1 is applied after epoch 2 has claimed")
 
 

@@ -186,3 +186,21 @@ def test_halt_is_of_the_config_that_the_term_ran_under(world: World) -> None:
 
     outcome, _ = run_until(world, "revision", trigger)
     assert (outcome.reason, outcome.config_revision) == (EndReason.HALTED, 2)
+
+
+def test_new_stream_whose_first_batches_redis_lost_is_read_from_its_beginning_again(world: World) -> None:
+    """I2: the claim, which Redis kept, says where reading began; so nothing is skipped under ``resume`` either."""
+    outcome, _ = run_until(world, "first", lambda leading, _: leading.drain(EndReason.SHUTDOWN), missing="resume")
+    assert outcome.reason is EndReason.SHUTDOWN
+    whole = world.store.content
+    world.store.lose_last(len(world.store.applied) - 1)
+    assert world.store.content == {}
+    observer = Watching()
+    observer.goal = at_end(world)
+    leading = world.leading(world.cluster.member("b"), observer=observer, missing="resume")
+    thread = threading.Thread(target=leading.run, daemon=True)
+    thread.start()
+    assert observer.caught.wait(10)
+    leading.drain(EndReason.SHUTDOWN)
+    thread.join(10)
+    assert world.store.content == whole
