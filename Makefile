@@ -4,10 +4,10 @@
 python := .venv/bin/python
 # Most tests wait for servers more than they compute.
 workers ?= 3
-sources := hasync testbed demo benchmarks tests
+sources := hasync testbed demo benchmarks monitoring tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench check lint types contracts lock clean distclean
+.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench dashboards monitoring check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,13 @@ bench: setup ## Rows per second beside go-mysql and others (ARGS=--quick: three 
 
 failover-bench: setup ## Kill and freeze leaders under load; how long nothing is written (ARGS="--kills 10": fewer)
 	@$(python) -m benchmarks.failover $(ARGS)
+
+dashboards: setup ## Make the Grafana dashboards and the tables of docs/monitoring.md anew
+	@$(python) -m monitoring.dashboards
+	@$(python) -m monitoring.reference
+
+monitoring: tools ## A cluster under a real Prometheus: alerts, every panel's data, pictures (four minutes; ARGS=--no-pictures)
+	@$(python) -m monitoring $(ARGS)
 
 check: lint types contracts ## Everything that reads the code without running it
 

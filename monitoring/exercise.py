@@ -16,6 +16,8 @@ AFTER_KILL_S: Final = 40.0
 ALERTED_WITHIN_S: Final = 60.0
 RESOLVED_WITHIN_S: Final = 30.0
 LAST_S: Final = 25.0
+SEEN_S: Final = 5.0
+"""How long an alert stands before it is judged, so that others could join it."""
 
 WANTED: Final = tuple(("HasyncNoLeader", stream) for stream in sorted(STREAMS))
 """What fires, and only while all instances are gone."""
@@ -88,6 +90,7 @@ class Exercise:
             instance.process.kill()
         alerted = self._await(WANTED, ALERTED_WITHIN_S)
         self.diary.note("alerted" if alerted else "NOT ALERTED")
+        time.sleep(SEEN_S)
         self._expect(WANTED, "a stream without leader is alerted, and nothing else", killed)
         self._cluster.settle()
         self.diary.note("all are back")

@@ -287,13 +287,10 @@ ZOOKEEPER: Final = Row(
             width=6,
         ),
         series(
-            "Answers, 95 of 100",
-            "Latency of requests, by operation.",
+            "Answers",
+            "Latency of requests.",
             "s",
-            (
-                quantile(0.95, process("hasync_zookeeper_request_duration_seconds_bucket"), "operation"),
-                "{{operation}}",
-            ),
+            *quantiles(process("hasync_zookeeper_request_duration_seconds_bucket")),
             width=6,
         ),
         series(
