@@ -83,10 +83,11 @@ class Turn:
     """What a request may ask of the connection that it came over.
 
     ``keep``: from now on it may last as long as its client reads; what it is given is called
-    once when it has ended.
+    once when it has ended. ``gone``: whether the client has hung up.
     """
 
     keep: Callable[[Callable[[], None]], None]
+    gone: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

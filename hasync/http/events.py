@@ -1,7 +1,7 @@
 """Server-sent events: the whole view first, then what changes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,8 +14,11 @@ from hasync.http.board import Board, Edition
 CLIENTS_MAX: Final = 16
 """So many may follow at a time; they do not count among the requests."""
 
-BEAT_S: Final = 5.0
-"""After so long without a change the client is told the age of what it shows, and that the line is alive."""
+POLL_S: Final = 1.0
+"""How often is looked whether a client has hung up, so that its place is free again."""
+
+BEAT_EVERY: Final = 5
+"""After so many of these without a change the client is told the age of what it shows, and that the line is alive."""
 
 FIRST_S: Final = 5.0
 """How long the first edition is waited for."""
@@ -29,23 +32,31 @@ class Feed:
 
     board: Board
     token: str
-    beat_s: float = BEAT_S
+    poll_s: float = POLL_S
 
-    def frames(self, last_seen: str) -> Iterator[bytes]:
-        """Yield the stream of events, until the board is closed. ``last_seen``: the id a client that returns names."""
+    def frames(self, last_seen: str, gone: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+        """Yield the stream of events, until the board is closed or the client has ``gone``.
+
+        ``last_seen``: the id that a client names when it comes back.
+        """
         yield b"retry: 2000\n\n"
         edition = self.board.read(FIRST_S)
         if last_seen != self._id(edition):
             yield frame("snapshot", edition.document, self._id(edition))
-        while not self.board.closed:
-            news = self.board.after(edition.number, self.beat_s)
-            if news is None:
+        quiet = 0
+        while not (self.board.closed or gone()):
+            news = self.board.after(edition.number, self.poll_s)
+            quiet = 0 if news else quiet + 1
+            if news is not None:
+                yield self._told(news, edition)
+            elif quiet % BEAT_EVERY == 0:
                 yield b": alive\n\n" + frame("as_of", {"as_of": self.board.as_of})
-            elif news.number == edition.number + 1:
-                yield frame("changes", {"as_of": news.document["as_of"], **news.changes}, self._id(news))
-            else:
-                yield frame("snapshot", news.document, self._id(news))
             edition = news or edition
+
+    def _told(self, news: Edition, before: Edition) -> bytes:
+        if news.number == before.number + 1:
+            return frame("changes", {"as_of": news.document["as_of"], **news.changes}, self._id(news))
+        return frame("snapshot", news.document, self._id(news))
 
     def _id(self, edition: Edition) -> str:
         return f"{self.token}-{edition.number}"
@@ -71,4 +82,4 @@ class Followers:
             message = "too many pages follow this instance; look at another one, or come again"
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_clients", message, COME_AGAIN)
         request.turn.keep(self._free.release)
-        return Streamed(self._feed.frames(request.header("last-event-id")))
+        return Streamed(self._feed.frames(request.header("last-event-id"), request.turn.gone))

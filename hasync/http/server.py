@@ -162,6 +162,15 @@ class _Visit:
         self.connection.settimeout(REQUEST_TIMEOUT_S)
         self.leave()
 
+    def gone(self) -> bool:
+        """Whether the client has hung up: it sends nothing more, so all there can be to read is the end."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def end(self) -> None:
         """Undo what was begun."""
         self.limit.cancel()
@@ -217,7 +226,8 @@ class _Server(ThreadingWSGIServer):
 
     def turn(self, request: Any) -> Turn:
         """Return what the request over this connection may ask for. Called from: its thread."""
-        return Turn(self._visits[id(request)].keep)
+        visit = self._visits[id(request)]
+        return Turn(visit.keep, visit.gone)
 
     def let_go(self, within_s: float) -> None:
         """Wait for the kept connections to end by themselves, then cut them. Called once nobody comes any more."""

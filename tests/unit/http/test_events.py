@@ -92,7 +92,7 @@ def test_client_that_missed_nothing_is_not_sent_all_again(board: Board, surveyor
 
 def test_quiet_line_is_kept_alive_and_tells_the_age(board: Board) -> None:
     """Between changes a client learns that the line lives, and as of when its view is true."""
-    frames = Feed(board, "t", beat_s=0.01).frames("")
+    frames = Feed(board, "t", poll_s=0.01).frames("")
     next(frames)
     next(frames)
     assert next(frames) == b': alive\n\nevent: as_of\ndata: {"as_of":1.0}\n\n'
