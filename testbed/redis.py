@@ -192,6 +192,5 @@ class Sentinel(Server):
 
     def companions(self) -> tuple[int, int]:
         """Return how many replicas and how many other Sentinels it has found."""
-        words = [word.decode() for word in self.command("SENTINEL", "MASTER", "main")]
-        fields = dict(zip(words[::2], words[1::2], strict=True))
-        return int(fields["num-slaves"]), int(fields["num-other-sentinels"])
+        fields = self.command("SENTINEL", "MASTER", "main")
+        return int(fields[b"num-slaves"]), int(fields[b"num-other-sentinels"])
