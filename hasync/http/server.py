@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import select
 import socket
 import socketserver
 import sys
@@ -164,11 +165,11 @@ class _Visit:
 
     def gone(self) -> bool:
         """Whether the client has hung up: it sends nothing more, so all there can be to read is the end."""
+        looked = select.poll()  # not select(): an instance may have more descriptors than that can name
         try:
-            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
+            looked.register(self.connection, select.POLLIN)
+            return bool(looked.poll(0)) and self.connection.recv(1, socket.MSG_PEEK) == b""
+        except (OSError, ValueError):
             return True
 
     def end(self) -> None:

@@ -32,14 +32,13 @@ class Line:
     def event(self) -> tuple[str, str, dict[str, object]]:
         """Return the next event: its name, its id, its data."""
         name = number = ""
-        while line := self.response.readline().decode().rstrip("\n"):
-            field, _, value = line.partition(": ")
+        while line := self.response.readline().decode():
+            field, _, value = line.rstrip("\n").partition(": ")
             name = value if field == "event" else name
             number = value if field == "id" else number
             if field == "data":
-                self.response.readline()
                 return name, number, orjson.loads(value)
-        return self.event()
+        raise AssertionError("the line has ended")
 
     def close(self) -> None:
         self.response.close()
