@@ -69,7 +69,8 @@ class Proxy:
         accepted: connections accepted so far.
     """
 
-    def __init__(self, upstream: Upstream, *, latency_ms: float = 0.0) -> None:
+    def __init__(self, upstream: Upstream, *, latency_ms: float = 0.0, host: str = HOST) -> None:
+        self._host = host
         self.latency_ms = latency_ms
         self.accepted = 0
         self._upstream = _endpoint(upstream)
@@ -88,7 +89,7 @@ class Proxy:
     @property
     def host(self) -> str:
         """Where clients connect to."""
-        return HOST
+        return self._host
 
     @property
     def port(self) -> int:
@@ -98,7 +99,7 @@ class Proxy:
     @property
     def address(self) -> str:
         """`host:port`, as drivers take it."""
-        return self._lease.address
+        return f"{self._host}:{self.port}"
 
     @property
     def connections(self) -> int:
@@ -220,7 +221,7 @@ class Proxy:
             return
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, self.port))
+        listener.bind((self._host, self.port))
         listener.listen(128)
         self._listener = listener
         self._run(self._accept, listener)

@@ -29,8 +29,19 @@ class Server(ABC):
         self.host = HOST
         self.directory = workdir / name
         self.directory.mkdir(parents=True)
+        self.wrap: list[str] = []
         self._lease = PortLease()
         self._process: Process | None = None
+
+    def place(self, host: str, wrap: list[str]) -> Self:
+        """Listen on another address than loopback, and start through a command that leads there; before the start.
+
+        Args:
+            host: the address, in another network namespace.
+            wrap: what stands before the server's command line: `nsenter` and its options.
+        """
+        self.host, self.wrap = host, wrap
+        return self
 
     @property
     def port(self) -> int:
@@ -40,14 +51,14 @@ class Server(ABC):
     @property
     def address(self) -> str:
         """`host:port`, as drivers take it."""
-        return self._lease.address
+        return f"{self.host}:{self.port}"
 
     @property
     def process(self) -> Process:
         """The server's process; prepares data and configuration when asked for the first time."""
         if self._process is None:
             self._prepare()
-            self._process = Process(self._command(), log=self.directory / "server.log", directory=self.directory)
+            self._process = Process([*self.wrap, *self._command()], log=self.directory / "server.log", directory=self.directory)
         return self._process
 
     @property
