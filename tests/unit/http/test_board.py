@@ -28,9 +28,9 @@ class QuickClock(SetClock):
 
 def eventually(true: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + PATIENCE_S
-    while not true() and time.monotonic() < deadline:
+    while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.005)
-    return true()
+    return found
 
 
 @pytest.fixture
