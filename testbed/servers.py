@@ -58,7 +58,9 @@ class Server(ABC):
         """The server's process; prepares data and configuration when asked for the first time."""
         if self._process is None:
             self._prepare()
-            self._process = Process([*self.wrap, *self._command()], log=self.directory / "server.log", directory=self.directory)
+            self._process = Process(
+                [*self.wrap, *self._command()], log=self.directory / "server.log", directory=self.directory
+            )
         return self._process
 
     @property
