@@ -9,12 +9,15 @@ from pathlib import Path
 from monitoring.cluster import Cluster
 from monitoring.dashboards import DASHBOARDS
 from monitoring.drawing import draw
-from monitoring.evaluation import Answer, Span, answers, choices
+from monitoring.evaluation import STEP_S, Answer, Span, answers, choices
 from monitoring.exercise import Exercise, firings
 from monitoring.load import Shop
 from monitoring.prometheus import Prometheus
 from monitoring.rules import ROOT
 from testbed import Testbed
+
+BINLOG_BYTES = 4 << 20
+"""Small files, so that some are older than the one being applied."""
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
@@ -43,7 +46,7 @@ def main() -> int:
 
 def exercised(report: Path) -> list[str]:
     """Run the cluster, ask everything, keep the answers for drawing; return what is wrong."""
-    with Testbed() as bed, Shop(bed.database) as shop:
+    with Testbed(database_options={"max-binlog-size": BINLOG_BYTES}) as bed, Shop(bed.database) as shop:
         cluster = Cluster(bed)
         try:
             cluster.settle()
@@ -87,7 +90,8 @@ def asked_of(prometheus: Prometheus, span: Span, report: Path) -> list[str]:
 def keep(path: Path, document: object, span: Span, found: list[Answer]) -> None:
     """Write down what the drawing needs."""
     data = {f"{one.panel}/{one.letter}": one.result for one in found}
-    path.write_text(json.dumps({"dashboard": document, "start": span.start, "end": span.end, "data": data}))
+    run = {"dashboard": document, "start": span.start, "end": span.end, "step": STEP_S, "data": data}
+    path.write_text(json.dumps(run), encoding="utf-8")
 
 
 if __name__ == "__main__":

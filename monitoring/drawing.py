@@ -21,7 +21,8 @@ DRAWN_WITHIN_S: Final = 120.0
 INSTALLED_WITHIN_S: Final = 600.0
 
 PAGE: Final = """<!doctype html><meta charset="utf-8"><title>{title}</title>
-<style>body {{ margin: 0; background: #111217 }} * {{ box-sizing: border-box }}</style>
+<style>body {{ margin: 0; background: #111217 }} * {{ box-sizing: border-box }}
+button {{ color: inherit; background: none; border: 0; font: inherit; padding: 0 }}</style>
 <link rel="stylesheet" href="app.css"><div id="root"></div>
 <script>window.RUN = {run};</script><script src="app.js"></script>
 """
@@ -61,7 +62,14 @@ def _bundle(home: Path) -> Path:
     esbuild = home / "node_modules/.bin/esbuild"
     options = ("--bundle", "--minify", "--log-level=error", '--define:process.env.NODE_ENV="production"')
     (home / "app.jsx").write_bytes((BROWSER / "app.jsx").read_bytes())  # where its imports are found
-    _run(home, esbuild, "app.jsx", *options, f"--outdir={out}", "--loader:.svg=dataurl", "--loader:.woff2=dataurl")
+    _run(
+        home,
+        esbuild,
+        "app.jsx",
+        *options,
+        f"--outdir={out}",
+        *(f"--loader:.{kind}=dataurl" for kind in ("svg", "ttf", "woff2")),
+    )
     (out / "app.css").touch()
     return out
 

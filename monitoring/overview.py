@@ -4,7 +4,7 @@ from typing import Final
 
 from monitoring.elements import Dashboard, Row, thresholds
 from monitoring.panels import LAG, NONE_WANTED, series, stat, table, timeline
-from monitoring.queries import increase, of, or_zero, process, quantile, rate
+from monitoring.queries import increase, of, or_zero, process, quantile, rate, reasons
 
 LEADS: Final = {0: ("stands by", "#44475a"), 1: ("leads", "green")}
 CONNECTED: Final = {0: ("away", "red"), 1: ("connected", "green")}
@@ -126,7 +126,7 @@ TROUBLE: Final = Row(
             "Ends of terms",
             "Why leaders stopped leading.",
             "short",
-            (f"{increase(of('terms_ended_total'), 'reason')} > 0 or {increase(of('terms_ended_total'))}", "{{reason}}"),
+            (reasons(of("terms_ended_total"), "reason"), "{{reason}}"),
         ),
         series(
             "Able instances",

@@ -66,11 +66,12 @@ def series(
         "drawStyle": "line",
         "lineInterpolation": "stepAfter" if steps else "linear",
         "lineWidth": 1,
-        "fillOpacity": 25 if stacked else 8,
+        "fillOpacity": 25 if stacked else 0 if steps else 6,
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "axisPlacement": "auto",
+        "axisSoftMax": 1 if unit in {"short", "ops"} else 0.001,  # what is 0 all the time lies at the bottom
     }
     defaults: Json = {"color": {"mode": "palette-classic"}, "custom": custom, "min": 0}
     if maximum is not None:
@@ -186,7 +187,7 @@ def table(title: str, description: str, columns: Mapping[str, tuple[str, str]], 
         width=width,
         height=7,
         defaults={"custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False}},
-        options={"showHeader": True, "cellHeight": "sm", "sortBy": [{"displayName": by, "desc": False}]},
+        options={"showHeader": True, "cellHeight": "sm", "sortBy": [{"displayName": by.capitalize(), "desc": False}]},
         overrides=overrides,
         transformations=[
             {"id": "merge", "options": {}},
@@ -194,7 +195,8 @@ def table(title: str, description: str, columns: Mapping[str, tuple[str, str]], 
                 "id": "organize",
                 "options": {
                     "excludeByName": {"Time": True, first: True},
-                    "renameByName": values | {"pod": values[first]},
+                    "indexByName": {by: 0, "pod": 1},
+                    "renameByName": values | {"pod": values[first], by: by.capitalize()},
                 },
             },
         ],

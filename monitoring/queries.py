@@ -40,6 +40,12 @@ def quantiles(histogram: str) -> tuple[tuple[str, str], ...]:
     return tuple((quantile(share, histogram), f"p{share * 100:.0f}") for share in (0.5, 0.95, 0.99))
 
 
+def reasons(series: str, label: str) -> str:
+    """Return a counter's increments by a label, those that happened alone, and a 0 called "none" besides."""
+    none = f'label_replace({increase(series)} * 0, "{label}", "none", "", "")'
+    return f"{increase(series, label)} > 0 or {none}"
+
+
 def or_zero(expr: str) -> str:
     """Return 0 where nothing is counted."""
     return f"({expr}) or vector(0)"

@@ -5,7 +5,7 @@ from typing import Final
 from monitoring.elements import Dashboard, Row, thresholds
 from monitoring.overview import CONNECTED
 from monitoring.panels import LAG, bars, heatmap, series, stat, timeline
-from monitoring.queries import increase, of, process, quantile, quantiles, rate
+from monitoring.queries import increase, of, process, quantile, quantiles, rate, reasons
 
 STATES: Final = {
     1: ("starting", "purple"),
@@ -87,15 +87,15 @@ LEADERSHIP: Final = Row(
             "Ends of terms",
             "Why terms ended.",
             "short",
-            (f"{increase(of('terms_ended_total'), 'reason')} > 0 or {increase(of('terms_ended_total'))}", "{{reason}}"),
+            (reasons(of("terms_ended_total"), "reason"), "{{reason}}"),
             width=6,
         ),
         bars(
             "Steps of a takeover",
             "Mean of each step, from the end of the one before, over the time shown.",
             "s",
-            f"sum by (step) (increase({of('takeover_seconds_sum')}[$__range])) "
-            f"/ (sum by (step) (increase({of('takeover_seconds_count')}[$__range])) > 0)",
+            f"sort_desc(sum by (step) (increase({of('takeover_seconds_sum')}[$__range])) "
+            f"/ (sum by (step) (increase({of('takeover_seconds_count')}[$__range])) > 0))",
             "{{step}}",
             width=12,
         ),

@@ -9,14 +9,22 @@ import { applyFieldOverrides, createTheme, dateTime, FieldConfigOptionsRegistry,
 
 const WIDTH = 1600, LINE = 34, GAP = 8, HEAD = 28;
 const theme = createTheme({ colors: { mode: 'dark' } });
-const { dashboard, data, start, end } = window.RUN;
+const { dashboard, data, start, end, step } = window.RUN;
 const range = { from: dateTime(start * 1000), to: dateTime(end * 1000), raw: { from: dateTime(start * 1000), to: dateTime(end * 1000) } };
 
 const item = (id, isCustom) => ({ id: (isCustom ? 'custom.' : '') + id, path: id, isCustom, name: id, editor: () => null, override: () => null, process: (value) => value, shouldApply: () => true, settings: {} });
 const registry = new FieldConfigOptionsRegistry(() => [
   ...['unit', 'decimals', 'min', 'max', 'color', 'thresholds', 'mappings', 'noValue', 'displayName', 'links'].map((id) => item(id, false)),
-  ...['drawStyle', 'fillOpacity', 'lineWidth', 'stacking', 'spanNulls', 'showPoints', 'axisPlacement', 'lineInterpolation', 'scaleDistribution'].map((id) => item(id, true)),
+  ...['drawStyle', 'fillOpacity', 'lineWidth', 'stacking', 'spanNulls', 'showPoints', 'axisPlacement', 'axisSoftMax', 'lineInterpolation', 'scaleDistribution'].map((id) => item(id, true)),
 ]);
+
+// As Grafana's Prometheus source does it: a step without a sample is a gap, not a line across.
+function stepped(values) {
+  const known = new Map(values.map(([time, value]) => [Math.round(time * 1000), value]));
+  const times = [];
+  for (let time = Math.round(start * 1000); time <= end * 1000 + 1; time += step * 1000) times.push(time);
+  return times.map((time) => [time / 1000, known.get(time) ?? 'NaN']);
+}
 
 const number = (text) => (text === 'NaN' ? null : Number(text));
 const named = (legend, labels) => (legend || '').replace(/\{\{\s*(\w+)\s*\}\}/g, (_, label) => labels[label] ?? '') || Object.values(labels).join(' ') || 'value';
@@ -24,7 +32,7 @@ const answers = (panel) => panel.targets.flatMap((target) => (data[`${panel.titl
 
 function frames(panel) {
   const found = answers(panel).map((one) => {
-    const points = one.values ?? [one.value];
+    const points = one.values ? stepped(one.values) : [one.value];
     return toDataFrame({ refId: one.target.refId, name: one.name, fields: [
       { name: 'Time', type: FieldType.time, values: points.map((point) => point[0] * 1000) },
       { name: 'Value', type: FieldType.number, labels: one.metric, values: points.map((point) => number(point[1])), config: { displayName: one.name } },
@@ -89,7 +97,6 @@ function Timeline({ panel, width, height }) {
 }
 
 function runs(values) {
-  const step = values.length > 1 ? Math.min(...values.slice(1).map((value, index) => value[0] - values[index][0])) : 1;
   const found = [];
   for (const [time, value] of values) {
     const last = found.at(-1);
@@ -110,10 +117,10 @@ function Heat({ panel, width, height }) {
   }));
   const cells = [...seen].flatMap(([time, counts]) => counts.map((count, row) => ({ time, row, count: count - (counts[row - 1] ?? 0) })));
   const most = Math.max(...cells.map((cell) => cell.count));
-  const left = 60, each = (height - 18) / lines.length, step = (width - left) / ((end - start) / 2);
+  const left = 60, each = (height - 18) / lines.length, cellWidth = (width - left) / ((end - start) / step);
   return <svg width={width} height={height} fontFamily={theme.typography.fontFamily}>
     {lines.map((line, row) => row % 2 === 0 && <text key={row} x={left - 6} y={height - 18 - row * each - 2} fontSize="11" textAnchor="end" fill={theme.colors.text.secondary}>{bound(line) === Infinity ? 'more' : unit(panel.options.yAxis.unit, bound(line))}</text>)}
-    {cells.filter((cell) => cell.count > 0.01).map((cell) => <rect key={`${cell.time} ${cell.row}`} x={left + ((cell.time - start) / (end - start)) * (width - left - step)} width={step + 0.5} y={height - 18 - (cell.row + 1) * each} height={each - 1} fill={`rgb(255,${Math.round(190 - 120 * Math.sqrt(cell.count / most))},${Math.round(120 - 110 * Math.sqrt(cell.count / most))})`} fillOpacity={0.25 + 0.75 * Math.sqrt(cell.count / most)} />)}
+    {cells.filter((cell) => cell.count > 0.01).map((cell) => <rect key={`${cell.time} ${cell.row}`} x={left + ((cell.time - start) / (end - start)) * (width - left - cellWidth)} width={cellWidth + 0.5} y={height - 18 - (cell.row + 1) * each} height={each - 1} fill={`rgb(255,${Math.round(190 - 120 * Math.sqrt(cell.count / most))},${Math.round(120 - 110 * Math.sqrt(cell.count / most))})`} fillOpacity={0.25 + 0.75 * Math.sqrt(cell.count / most)} />)}
     <Axis left={left} width={width} y={height - 3} />
   </svg>;
 }
@@ -126,7 +133,8 @@ function Table({ panel }) {
     row[`Value #${one.target.refId}`] = number(one.value[1]);
     rows.set(one.metric.stream, row);
   });
-  const columns = [...new Set([...rows.values()].flatMap(Object.keys))].filter((name) => !organize.excludeByName[name]);
+  const place = (name) => organize.indexByName[name] ?? 99;
+  const columns = [...new Set([...rows.values()].flatMap(Object.keys))].filter((name) => !organize.excludeByName[name]).sort((a, b) => place(a) - place(b));
   const units = Object.fromEntries(panel.fieldConfig.overrides.map((one) => [one.matcher.options, one.properties[0].value]));
   const title = (name) => organize.renameByName[name] ?? name;
   const cell = { padding: '6px 14px', textAlign: 'left', borderBottom: `1px solid ${theme.colors.border.weak}` };

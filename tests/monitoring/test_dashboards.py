@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from hasync.metrics.families import Kind, families
@@ -20,6 +22,7 @@ FOREIGN = {
 }
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 NAME = re.compile(r"\b((?:hasync|process|python)_\w+)\s*\{")
+SCHEMA = jsonschema.Draft7Validator(json.loads(Path(__file__).with_name("dashboard.schema.json").read_text()))
 
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.json()["panels"]]
 DRAWN = [(dashboard, panel) for dashboard, panel in PANELS if panel["type"] != "row"]
@@ -130,3 +133,17 @@ def test_every_metric_of_use_is_on_a_panel() -> None:
         for name in NAME.findall(expr)
     }
     assert len(shown & set(FAMILIES)) > 35
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=name_of)
+def test_dashboard_is_what_grafana_declares(dashboard: Dashboard) -> None:
+    """Grafana's own types, as a JSON schema, take the whole document."""
+    assert [error.message for error in SCHEMA.iter_errors(dashboard.json())] == []
+
+
+def test_schema_finds_faults() -> None:
+    """A place that is no number, and an unknown kind of link, do not pass."""
+    document = DASHBOARDS[0].json()
+    document["panels"][0]["gridPos"]["x"] = "left"
+    document["links"][0]["type"] = "elsewhere"
+    assert len(list(SCHEMA.iter_errors(document))) >= 2
