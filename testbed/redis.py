@@ -44,6 +44,7 @@ class Redis(Server):
         options: Settings | None = None,
         replica_of: Address | None = None,
         password: str | None = None,
+        username: str | None = None,
         tls: Certificate | None = None,
     ) -> None:
         """Take a place below `workdir`, without starting anything.
@@ -52,13 +53,15 @@ class Redis(Server):
             options: as in redis.conf; they override `defaults`.
             replica_of: the primary, or a proxy in front of it; it must run when this one is started.
             password: what clients, and the replicas of this server, must give.
+            username: whose the password is, where `options` name an aclfile with that user; None: the default user.
             tls: the server's certificate; it then takes encrypted connections only.
         """
         super().__init__(workdir, name=name)
         self.password = password
+        self.username = username
         self.tls = tls
         self._replica_of = replica_of
-        secret = {"requirepass": password, "masterauth": password} if password else {}
+        secret = {"requirepass": password, "masterauth": password} if password and not username else {}
         self.options = {**self.defaults, **secret, **(options or {})}
 
     def _prepare(self) -> None:
@@ -88,7 +91,8 @@ class Redis(Server):
 
     def client(self, **settings: Any) -> "redis.Redis":
         """Return a new redis-py client without retries of its own; close it, or use it as a context manager."""
-        known: dict[str, Any] = {"host": self.host, "port": self.port, "password": self.password, "socket_timeout": 5}
+        known: dict[str, Any] = {"host": self.host, "port": self.port, "username": self.username, "socket_timeout": 5}
+        known["password"] = self.password
         return redis.Redis(**{**known, **_client_tls(self.tls), "retry": None, **settings})
 
     def command(self, *words: str | bytes | float) -> Any:
