@@ -15,7 +15,7 @@ _IN_BLOCK = re.compile(
     r"(?:^|[;&|(]|&&|\$ |-- |^.*\bexec\b.*?)\s*((?:[A-Z_][A-Z0-9_]*=\S*\s+)*)hasync\s+(?=[a-z-])(.*)$"
 )
 _ENDS = re.compile(r"\s(?:#|[|;&]|\d?>)|[|;&)]\s*$|#\s")
-_PLACEHOLDER = re.compile(r"[…\[\]<>]|\.\.\.")
+_PLACEHOLDER = re.compile(r"[\[\]<>]|\.\.\.")
 SHELL = ("sh", "bash", "console", "text", "")
 
 
@@ -58,7 +58,7 @@ def fault_of(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    plain = _PLACEHOLDER.sub(" ", text)
+    plain = _PLACEHOLDER.sub(" ", text.partition("…")[0])
     try:
         return shlex.split(plain)
     except ValueError:

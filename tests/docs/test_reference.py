@@ -1,20 +1,17 @@
-"""The reference of the document in configuration.md is the models', and its examples and mistakes are what they say."""
+"""Generated parts of pages are the code's; the reference's examples and mistakes are what they say."""
 
 import pytest
 
 from hasync.model import config
-from hasync.model.reference import SECTIONS, placed, reference, refusal
+from hasync.model.reference import SECTIONS, placed, refusal
 from hasync.model.samples import SAMPLES
-from tests.docs.pages import page
-
-GENERATED = "<!-- generated -->\n"
-REMEDY = "run: .venv/bin/python -m hasync.model.reference, and put it below the mark in docs/configuration.md"
+from tests.docs.generated import PARTS, REMEDY, Part
 
 
-def test_page_holds_the_models_reference() -> None:
-    """A field that is new, or means something else now, is on the page."""
-    _, _, below = page("configuration.md").text.partition(GENERATED)
-    assert below.rstrip() == reference().rstrip(), REMEDY
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.begin.strip("<!- >"))
+def test_page_holds_what_the_code_says(part: Part) -> None:
+    """A field or an event that is new, or means something else now, is on the page."""
+    assert part.split()[1].strip() == part.make().strip(), REMEDY
 
 
 def test_each_field_has_a_sample_and_no_other() -> None:
