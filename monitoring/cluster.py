@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from monitoring.load import STREAMS, config_of
 from monitoring.rules import ROOT
@@ -16,6 +16,8 @@ from testbed import PortLease, Process, Testbed, wait_until
 
 MEMBERS: Final = ("hasync-0", "hasync-1", "hasync-2")
 WITHIN_S: Final = 60.0
+
+Found = TypeVar("Found")
 
 
 class Instance:
@@ -104,7 +106,7 @@ class Cluster:
             )
 
     @staticmethod
-    def _await(what: str, look: Callable[[], Any]) -> Any:
+    def _await(what: str, look: Callable[[], Found | None]) -> Found:
         return wait_until(what, look, timeout_s=WITHIN_S, poll_s=0.2)
 
     def close(self) -> None:
