@@ -26,7 +26,8 @@ from hasync.stream.pipeline import Applied, Pipeline
 from hasync.stream.rules import Rules
 from hasync.term.report import StreamReport
 from hasync.term.watcher import Compiled
-from hasync.worker.adapters import StreamAdapters, secrets_from
+from hasync.worker.adapters import StreamAdapters
+from hasync.worker.sessions import secrets_from
 
 STREAM = "bench"
 EPOCH = 1

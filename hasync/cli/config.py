@@ -24,10 +24,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,
-    help="Apply, look at and take back the config documents of streams.",
+    help="Apply, edit, look at and take back the config documents of streams.",
 )
 
-CommentOption = Annotated[str, typer.Option("--comment", "-c", help="Kept with the revision.")]
+CommentOption = Annotated[str, typer.Option("--comment", "-c", metavar="TEXT", help="Kept with the revision.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check and compare, store nothing.")]
 
 
@@ -49,7 +49,7 @@ def apply(
     ] = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    r"""Check documents and put them in force.
+    """Check documents and put them in force.
 
     Each is stored as its stream's next revision, and instances follow at once, between two
     transactions. Nothing is stored if anything is wrong with any of them. A document that
@@ -60,7 +60,7 @@ def apply(
     \b
     hasync config apply orders.yaml -c 'cache invoices'
     hasync config apply /etc/hasync/streams/*.yaml
-    """
+    """  # noqa: D301 - \b keeps the lines of the examples apart
     call = invocation(ctx)
     drafts = _drafts(call, files, stream, comment, based_on)
     with call.connect() as cluster:

@@ -28,11 +28,13 @@ def document(member: Member) -> dict[str, Any]:
         "paused": _count(member, "paused"),
         "streams": len(member.streams),
         "address": member.address or None,
+        "drained": member.drained or None,
     }
 
 
 def spread(members: Sequence[Member]) -> RenderableType:
-    """Return the table of instances: how much each leads, of how much it could."""
+    """Return the table of instances: how much each leads, of how much it could; and that it is drained."""
+    columns = ("INSTANCE", "WEIGHT", "LEADS", "STANDS BY", "STREAMS", "ADDRESS", "DRAINED")
     rows = [
         [
             member.id,
@@ -41,10 +43,11 @@ def spread(members: Sequence[Member]) -> RenderableType:
             str(_count(member, "standby")),
             str(len(member.streams)),
             member.address or NONE,
+            member.drained or NONE,
         ]
         for member in members
     ]
-    return table("INSTANCE", "WEIGHT", "LEADS", "STANDS BY", "STREAMS", "ADDRESS", rows=rows)
+    return table(*columns, rows=rows, spare=("ADDRESS", "WEIGHT", "STREAMS", "STANDS BY"))
 
 
 def _count(member: Member, role: str) -> int:

@@ -6,45 +6,64 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import typer
 
 from hasync.cli.messages import explain
-from hasync.cli.options import OUTPUT_VARIABLE
-from hasync.coordination import Drills, Members, StreamCatalog, StreamCoordination
-from hasync.drill.probe import BeatCounts, BeatTable
 from hasync.errors import ConfigInvalid, HasyncError
-from hasync.model.check import Check
-from hasync.model.config import StreamConfig
 from hasync.model.names import nearest
-from hasync.model.provision import Provisioned
-from hasync.model.secret import SecretReference
-from hasync.ports import ChangeSource, Clock, Sink
-from hasync.settings import Settings, load
+
+if TYPE_CHECKING:  # only to name them: --help, --version and completion must not wait for what others need
+    from hasync.coordination import Drills, Members, StreamCatalog, StreamCoordination
+    from hasync.drill.probe import BeatCounts, BeatTable
+    from hasync.model.check import Check
+    from hasync.model.config import StreamConfig
+    from hasync.model.drain import Drain
+    from hasync.model.provision import Provisioned
+    from hasync.model.secret import SecretReference
+    from hasync.ports import ChangeSource, Clock, Sink
+    from hasync.settings import Settings
+
+OUTPUT_VARIABLE: Final = "HASYNC_OUTPUT"
 
 
 class Provision(Protocol):
     """Makes the tree of the streams named; see ``hasync.cluster.provision``."""
 
-    def __call__(self, streams: Sequence[str], *, execute: bool, fix_acl: bool) -> tuple[Provisioned, ...]:
+    def __call__(self, streams: Sequence[str], *, execute: bool, fix_acl: bool) -> "tuple[Provisioned, ...]":
         """Return what was found and done. Raises as ``hasync.cluster.provision.Provisioner`` does."""
+
+
+class Drains(Protocol):
+    """The wishes that instances lead nothing; ``hasync.cluster.drains.DrainList``."""
+
+    def put(self, drain: "Drain") -> None:
+        """Write or replace a member's. Raises CoordinationUnavailable, CoordinationRefused."""
+
+    def clear(self, member: str) -> bool:
+        """Take a member's away; False when there was none. Raises CoordinationUnavailable, CoordinationRefused."""
+
+    def list(self) -> "tuple[Drain, ...]":
+        """Return all. Raises CoordinationUnavailable, CoordinationRefused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """An open session with ZooKeeper, and the ports of all streams in it.
 
-    ``checks``: what ``doctor`` looks at; ``drills``: by stream; ``provision``: makes the tree.
-    The session contends for nothing by itself.
+    ``checks``: what ``doctor`` looks at; ``drills``: by stream; ``provision``: makes the tree;
+    ``depose``: takes a stream's lock from a holder. The session contends for nothing by itself.
     """
 
-    members: Members
-    catalog: StreamCatalog
-    stream: Callable[[str], StreamCoordination]
-    checks: Callable[[], tuple[Check, ...]]
-    drills: Callable[[str], Drills]
+    members: "Members"
+    catalog: "StreamCatalog"
+    stream: "Callable[[str], StreamCoordination]"
+    checks: "Callable[[], tuple[Check, ...]]"
+    drills: "Callable[[str], Drills]"
     provision: Provision
+    drains: "Drains"
+    depose: "Callable[[str, str], bool]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +72,23 @@ class ProbeAccount:
 
     table: str
     user: str
-    password: SecretReference | None
+    password: "SecretReference | None"
     host: str = ""
 
 
 class Servers(Protocol):
     """The source and the sink of one stream's config."""
 
-    def sink(self) -> Sink:
+    def sink(self) -> "Sink":
         """Build the sink. Raises ConfigInvalid when a secret cannot be read."""
 
-    def source(self) -> ChangeSource:
+    def source(self) -> "ChangeSource":
         """Build a source under a server id of its own, so that no leader's dump is cut off. Raises ConfigInvalid."""
 
-    def probe(self, account: "ProbeAccount") -> tuple[BeatTable, BeatCounts]:
+    def probe(self, account: "ProbeAccount") -> "tuple[BeatTable, BeatCounts]":
         """Build both ends of a drill's probe. Raises ConfigInvalid."""
 
-    def checks(self) -> tuple[Check, ...]:
+    def checks(self) -> "tuple[Check, ...]":
         """Look at both as ``doctor`` does. Never raises for what a server does."""
 
 
@@ -84,16 +103,16 @@ class Outside:
     """
 
     environ: Mapping[str, str]
-    clock: Clock
+    clock: "Clock"
     hostname: str
     user: str
     pid: int
     interactive: bool
     connect: Callable[["Invocation"], AbstractContextManager[Cluster]]
-    servers: Callable[["Invocation", str, StreamConfig], Servers]
+    servers: "Callable[[Invocation, str, StreamConfig], Servers]"
     work: Callable[["Invocation", threading.Event, int | None], int]
     supervise: Callable[["Invocation"], int]
-    installation: Callable[[], tuple[Check, ...]]
+    installation: "Callable[[], tuple[Check, ...]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +149,10 @@ class Invocation:
         return Invocation(outside=self.outside, overrides=replace(self._overrides, settings_file=settings_file))
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The instance's settings, with the command's own options in them. Ends with exit code 2 when they are bad."""
+        from hasync.settings import load  # noqa: PLC0415 - see above
+
         environ = {**self.outside.environ, **self._overrides.variables()}
         try:
             return load(
@@ -159,7 +180,7 @@ class Invocation:
         """Open a session for the time of a ``with``. Raises CoordinationUnavailable, which names the hosts."""
         return self.outside.connect(self)
 
-    def servers(self, stream: str, config: StreamConfig) -> Servers:
+    def servers(self, stream: str, config: "StreamConfig") -> Servers:
         """Return the doors to the servers of a config."""
         return self.outside.servers(self, stream, config)
 
@@ -177,7 +198,7 @@ def invocation(ctx: typer.Context) -> Invocation:
     return cast("Invocation", ctx.obj)
 
 
-def existing(cluster: Cluster, stream: str) -> StreamCoordination:
+def existing(cluster: Cluster, stream: str) -> "StreamCoordination":
     """Return a stream's ports. Raises HasyncError when nobody has made it yet."""
     names = cluster.catalog.names()
     if stream not in names:
@@ -188,7 +209,7 @@ def existing(cluster: Cluster, stream: str) -> StreamCoordination:
     return cluster.stream(stream)
 
 
-def meant(call: Invocation, cluster: Cluster, asked: str | None, *, every: bool) -> list[StreamCoordination]:
+def meant(call: Invocation, cluster: Cluster, asked: str | None, *, every: bool) -> "list[StreamCoordination]":
     """Return the ports of the stream that is meant, or of all. Raises HasyncError, typer.BadParameter."""
     if not every:
         return [existing(cluster, call.stream(asked))]

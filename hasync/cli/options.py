@@ -2,14 +2,14 @@
 
 import math
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
+from hasync.cli.invocation import OUTPUT_VARIABLE
+from hasync.cli.suggestions import member_names, stream_names
 from hasync.model.duration import Duration
 from hasync.model.names import Fault
-
-OUTPUT_VARIABLE: Final = "HASYNC_OUTPUT"
 
 
 class Format(StrEnum):
@@ -39,17 +39,57 @@ def seconds(text: str | float) -> float:
 StreamOption = Annotated[
     str | None,
     typer.Option(
-        "--stream", "-s", metavar="NAME", help="The stream; not needed where HASYNC_STREAMS names exactly one."
+        "--stream",
+        "-s",
+        metavar="NAME",
+        help="The stream; not needed where HASYNC_STREAMS names exactly one.",
+        autocompletion=stream_names,
     ),
 ]
 OutputOption = Annotated[
     Format,
     typer.Option("--output", "-o", envvar=OUTPUT_VARIABLE, metavar="table|json|yaml", help="How data is written."),
 ]
+StreamsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stream", "-s", metavar="NAME", help="Only this one; may be given again.", autocompletion=stream_names
+    ),
+]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", "-w", help="Show it every 2 s until Ctrl-C; JSON as a line each.")
+]
+StreamArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[STREAM]",
+        help="The stream; not needed where HASYNC_STREAMS names exactly one.",
+        autocompletion=stream_names,
+    ),
+]
+CandidateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--candidate",
+        "--to",
+        metavar="MEMBER",
+        help="Who is to lead; else the next standby that can.",
+        autocompletion=member_names,
+    ),
+]
 AllOption = Annotated[bool, typer.Option("--all", help="All streams that there are.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for whoever looks at status and history.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever looks at status and history.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 WithinOption = Annotated[
     float, typer.Option("--within", parser=seconds, metavar="DURATION", help="How long --wait waits at most.")
 ]
+
+
+def either(argument: str | None, option: str | None) -> str | None:
+    """Return the stream, named as an argument or as an option. Raises typer.BadParameter when both differ."""
+    if argument and option and argument != option:
+        raise typer.BadParameter(f"{argument} and --stream {option} are two streams", param_hint="STREAM")
+    return argument or option

@@ -1,17 +1,21 @@
 """Data on standard output: a table for people, JSON or YAML for programs."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 import orjson
 import typer
 import yaml
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from hasync.cli.options import Format
+
+GAP: Final = 2
+"""Blanks between two columns."""
 
 PIPE_WIDTH: Final = 400
 """Columns when nobody looks: a line of a table must not be broken for a program that reads it."""
@@ -47,14 +51,36 @@ def _print(screen: Console, tables: Sequence[RenderableType]) -> None:
         typer.echo(line.rstrip())  # rich fills each cell with blanks, and nobody wants them in a file
 
 
-def table(*columns: str, rows: Sequence[Sequence[str | Text]]) -> Table:
-    """Return a plain table, as ``ps`` would print it."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    for row in rows:
-        made.add_row(*row)
-    return made
+def table(*columns: str, rows: Sequence[Sequence[str | Text]], spare: Sequence[str] = ()) -> RenderableType:
+    """Return a plain table, as ``ps`` would print it. ``spare``: columns that go first where there is no room."""
+    return _Table(columns, rows, spare)
+
+
+class _Table:
+    """A table that leaves columns out rather than break every line; what still does not fit is folded."""
+
+    def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[str | Text]], spare: Sequence[str]) -> None:
+        self._columns = columns
+        self._rows = rows
+        self._spare = spare
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it as wide as it may be. Called by rich."""
+        cells = {name: [name, *(str(row[at]) for row in self._rows)] for at, name in enumerate(self._columns)}
+        widths = {name: max(map(cell_len, texts)) + GAP for name, texts in cells.items()}
+        for name in self._spare:
+            if sum(widths.values()) - GAP > options.max_width:
+                del widths[name]
+        yield self._drawn(widths)
+
+    def _drawn(self, shown: Container[str]) -> Table:
+        made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        kept = [at for at, name in enumerate(self._columns) if name in shown]
+        for at in kept:
+            made.add_column(self._columns[at], overflow="fold")
+        for row in self._rows:
+            made.add_row(*(row[at] for at in kept))
+        return made
 
 
 def facts(*rows: tuple[str, str | Text]) -> Table:
@@ -65,3 +91,8 @@ def facts(*rows: tuple[str, str | Text]) -> Table:
     for row in rows:
         made.add_row(*row)
     return made
+
+
+def plain(value: Any) -> str:
+    """Return a value of a document as people read it."""
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -31,7 +31,7 @@ def pause(
     wait: Annotated[bool, typer.Option("--wait", help="Return when nobody leads or contends any more.")] = False,
     within_s: WithinOption = 60.0,
 ) -> None:
-    r"""Pause a stream, or all, until resumed: maintenance.
+    """Pause a stream, or all, until resumed: maintenance.
 
     The leader applies what it has read, acknowledges and steps down, and nobody is elected.
     An instance whose streams are all paused is in maintenance: its supervisor restarts
@@ -42,7 +42,7 @@ def pause(
 
     \b
     hasync pause --reason 'Redis upgrade' --for 30m --wait
-    """
+    """  # noqa: D301 - \b keeps the lines of the examples apart
     call = invocation(ctx)
     with call.connect() as cluster:
         streams = meant(call, cluster, stream, every=every)

@@ -1,30 +1,25 @@
 """``hasync status``: what the cluster does, stream by stream."""
 
-import threading
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
-from rich.console import Group, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.text import Text
 
-from hasync.cli.instances import document, instances, spread
-from hasync.cli.invocation import Cluster, Invocation, existing, invocation
-from hasync.cli.messages import say
-from hasync.cli.options import Format, OutputOption
-from hasync.cli.output import console, emit, facts, table
+from hasync.cli.instances import instances, spread
+from hasync.cli.invocation import invocation
+from hasync.cli.options import Format, OutputOption, StreamsOption, WatchOption
+from hasync.cli.output import facts, table
+from hasync.cli.watching import Screen, summarise
 from hasync.cli.wording import NONE, UNKNOWN, lasting, moment, place
-from hasync.errors import CoordinationUnavailable
-from hasync.fleet.leaderstatus import ask_leader
-from hasync.fleet.summary import Facts, Summary
+from hasync.fleet.summary import Summary
+from hasync.model.member import Member
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 DEGRADED: Final = 3
 """Exit code when a stream does not do its work."""
-
-WATCH_EVERY_S: Final = 2.0
 
 QUIET_S: Final = 10.0
 """An acknowledgement older than this means an idle stream, when its leader trails nothing."""
@@ -36,93 +31,66 @@ STYLES: Final = {"ok": "green", "disabled": "yellow", "paused": "yellow", "degra
 def status(
     ctx: typer.Context,
     *,
-    stream: Annotated[
-        list[str] | None, typer.Option("--stream", "-s", metavar="NAME", help="Only this one; may be given again.")
-    ] = None,
-    output: OutputOption = Format.TABLE,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it every 2 s until Ctrl-C; JSON as a line each.")
+    stream: StreamsOption = None,
+    extended: Annotated[
+        bool, typer.Option("--extended", "-e", help="Also GTIDs, the end of the binlog, hosts and processes.")
     ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only a line for each problem; for scripts.")] = False,
+    output: OutputOption = Format.TABLE,
+    watch: WatchOption = False,
 ) -> None:
-    """Show leaders, positions, lag and trouble; of several streams also how they are spread.
+    """Show leaders, positions, lag and trouble.
+
+    Of several streams also how they are spread over the instances.
 
     Exits with 3 when a stream is degraded: no leader (paused, too), halted, its config
     refused, its leader degraded or not reachable at its admin port; with 1 when
     ZooKeeper cannot be asked. A missing standby is a warning only. The lag is the
     leader's own word, '?' when it could not be asked.
-    """
+
+    \b
+    hasync status -s orders --watch
+    hasync status --check || page-somebody
+    """  # noqa: D301 - \b keeps the lines of the examples apart
     call = invocation(ctx)
     with call.connect() as cluster:
+        screen = Screen(call, cluster, output, problems if check else _tables if not extended else _extended)
         if watch:
-            _watch(call, cluster, stream or [], output)
+            screen.watch(stream or [])
         summaries = summarise(cluster, stream or [])
-        _show(call, summaries, output)
+        screen.show(summaries)
     if any(summary.problems for summary in summaries):
         raise typer.Exit(DEGRADED)
 
 
-def summarise(cluster: Cluster, asked: Sequence[str]) -> list[Summary]:
-    """Look at the streams asked for, or at all. Raises HasyncError for one that does not exist."""
-    members = cluster.members.list()
-    running = {name for member in members for name in member.streams}
-    for name in set(asked) - running:
-        existing(cluster, name)
-    names = asked or sorted({*cluster.catalog.names(), *running})
-    return [_summary(Facts.read(cluster.stream(name), members)) for name in names]
+def problems(summaries: Sequence[Summary], _: float) -> list[RenderableType]:
+    """Return a line for each problem."""
+    return [Text(f"{each.facts.stream}: {problem}") for each in summaries for problem in each.problems]
 
 
-def _summary(read: Facts) -> Summary:
-    told = ask_leader(read.leader, read.stream) if read.leader else None
-    return Summary(facts=read, told=told)
-
-
-def _show(call: Invocation, summaries: Sequence[Summary], output: Format, *, repeated: bool = False) -> None:
-    if not summaries:
-        say(f"no stream below {call.settings.zookeeper.root}; 'hasync config apply' makes one")
-    members = instances(summaries)
-    told = {"streams": [summary.to_json() for summary in summaries], "instances": [document(each) for each in members]}
-    emit(told, output, *_tables(summaries, call.clock.wall()), repeated=repeated)
-
-
-def _tables(summaries: Sequence[Summary], now_s: float) -> list[RenderableType]:
+def _tables(summaries: Sequence[Summary], now_s: float, *, extended: bool = False) -> list[RenderableType]:
     """Return each stream's picture, and behind several streams how they are spread over the instances."""
-    shown = [picture for summary in summaries for picture in pictures(summary, now_s)]
-    return [*shown, spread(instances(summaries))] if len(summaries) > 1 else shown
+    shown = [picture for summary in summaries for picture in pictures(summary, now_s, extended=extended)]
+    if len(summaries) > 1:
+        shown.append(spread(instances(summaries)))
+    return shown
 
 
-def _watch(call: Invocation, cluster: Cluster, asked: Sequence[str], output: Format) -> None:
-    """Show it again and again; ends by KeyboardInterrupt."""
-    never, screen = threading.Event(), console()
-    if output is not Format.TABLE or not screen.is_terminal:
-        while True:
-            _show(call, summarise(cluster, asked), output, repeated=True)
-            call.clock.wait(never, WATCH_EVERY_S)
-    with Live(console=screen, auto_refresh=False, vertical_overflow="visible") as live:
-        while True:
-            live.update(_frame(call, cluster, asked), refresh=True)
-            call.clock.wait(never, WATCH_EVERY_S)
+def _extended(summaries: Sequence[Summary], now_s: float) -> list[RenderableType]:
+    return _tables(summaries, now_s, extended=True)
 
 
-def _frame(call: Invocation, cluster: Cluster, asked: Sequence[str]) -> RenderableType:
-    now = call.clock.wall()
-    try:
-        summaries = summarise(cluster, asked)
-    except CoordinationUnavailable as error:
-        return Text(f"{moment(now)}  ZooKeeper does not answer: {error.message}", style=STYLES["degraded"])
-    return Group(Text(moment(now), style="dim"), *_tables(summaries, now))
-
-
-def pictures(summary: Summary, now_s: float) -> list[RenderableType]:
+def pictures(summary: Summary, now_s: float, *, extended: bool = False) -> list[RenderableType]:
     """Return a summary as people read it; ``now_s``: Unix seconds."""
-    shown: list[RenderableType] = [_head(summary, now_s)]
+    shown: list[RenderableType] = [_head(summary, now_s, extended=extended)]
     if summary.facts.members:
-        shown.append(_members(summary))
+        shown.append(_members(summary, now_s, extended=extended))
     shown += [Text(f"✘ {problem}", style="red") for problem in summary.problems]
     shown += [Text(f"! {warning}", style="yellow") for warning in summary.warnings]
     return [*shown, Text("")]
 
 
-def _head(summary: Summary, now_s: float) -> RenderableType:
+def _head(summary: Summary, now_s: float, *, extended: bool) -> RenderableType:
     read, leader = summary.facts, summary.facts.leader
     rows: list[tuple[str, str | Text]] = [
         ("stream", read.stream),
@@ -130,13 +98,30 @@ def _head(summary: Summary, now_s: float) -> RenderableType:
         ("leader", f"{leader.member} (epoch {leader.epoch})" if leader else NONE),
         ("since", f"{moment(leader.since)} ({lasting(now_s - leader.since)})" if leader else NONE),
         ("position", _position(summary, now_s)),
-        ("lag", lasting(summary.lag_s)),
+        ("lag", lasting(summary.lag_s) if leader else NONE),
         ("config", _config(summary)),
     ]
     if read.intent is not None:
         what = f"{read.intent.kind.value} to {read.intent.to}" if read.intent.to else read.intent.kind.value
-        rows.append(("intent", f"{what} by {read.intent.by} since {moment(read.intent.at)}"))
-    return facts(*rows)
+        until = f" until {moment(read.intent.until)}" if read.intent.until else ""
+        why = f": {read.intent.reason}" if read.intent.reason else ""
+        rows.append(("intent", f"{what} by {read.intent.by} since {moment(read.intent.at)}{until}{why}"))
+    return facts(*rows, *(_details(summary) if extended else ()))
+
+
+def _details(summary: Summary) -> list[tuple[str, str | Text]]:
+    position = summary.facts.acknowledged.position if summary.facts.acknowledged else None
+    told, revision = summary.told, summary.facts.revision
+    behind = UNKNOWN if told is None or told.behind_bytes is None else f"{told.behind_bytes} bytes"
+    return [
+        ("gtid", position.gtid_set or NONE if position else NONE),
+        ("server", position.server_uuid if position else NONE),
+        ("source end", (told.source_end if told else "") or UNKNOWN),
+        ("behind", behind),
+        ("rows", str(told.rows_applied) if told and told.reached else UNKNOWN),
+        ("queue", " ".join(summary.facts.contenders) or NONE),
+        ("comment", (revision.comment if revision else "") or NONE),
+    ]
 
 
 def _position(summary: Summary, now_s: float) -> str:
@@ -162,13 +147,25 @@ def _config(summary: Summary) -> str:
     return text
 
 
-def _members(summary: Summary) -> RenderableType:
-    read = summary.facts
-    rows = []
-    for member in read.members:
-        said = member.streams[read.stream]
-        restarts = f"{member.restarts} ({member.last_exit})" if member.restarts else "0"
-        rows.append(
-            [member.id, said.role, str(said.epoch or NONE), member.address or NONE, member.version or NONE, restarts]
-        )
-    return table("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", "RESTARTS", rows=rows)
+def _members(summary: Summary, now_s: float, *, extended: bool) -> RenderableType:
+    name, members = summary.facts.stream, summary.facts.members
+    if not extended:
+        columns = ("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", "RESTARTS")
+        return table(*columns, rows=[_member(each, name) for each in members], spare=("VERSION", "ADDRESS", "EPOCH"))
+    rows = [[*_member(each, name), *_process(each, name, now_s)] for each in members]
+    more = ("HOST", "PID", "UP", "MEANT AS", "DETAIL")
+    columns = ("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", "RESTARTS", *more)
+    return table(*columns, rows=rows, spare=("VERSION", "HOST", "ADDRESS", "MEANT AS", "EPOCH"))
+
+
+def _member(member: Member, stream: str) -> list[str | Text]:
+    said = member.streams[stream]
+    restarts = f"{member.restarts} ({member.last_exit})" if member.restarts else "0"
+    role = f"{said.role}, drained" if member.drained else said.role
+    return [member.id, role, str(said.epoch or NONE), member.address or NONE, member.version or NONE, restarts]
+
+
+def _process(member: Member, stream: str, now_s: float) -> list[str | Text]:
+    said = member.streams[stream]
+    up = lasting(now_s - member.started_at) if member.started_at else NONE
+    return [member.host or NONE, str(member.pid or NONE), up, said.eligibility.value, said.detail or NONE]

@@ -1,13 +1,25 @@
 """``hasync switchover``: another instance leads, in order."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from hasync.cli.consent import ask
 from hasync.cli.invocation import Cluster, Invocation, existing, invocation
 from hasync.cli.messages import say, warn
-from hasync.cli.options import Format, OutputOption, WithinOption
-from hasync.cli.output import emit, facts
+from hasync.cli.options import (
+    CandidateOption,
+    DryRunOption,
+    Format,
+    OutputOption,
+    ReasonOption,
+    StreamArgument,
+    StreamOption,
+    WithinOption,
+    YesOption,
+    either,
+)
+from hasync.cli.output import emit, facts, plain
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
 from hasync.errors import HasyncError
@@ -23,41 +35,41 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def switchover(
     ctx: typer.Context,
     *,
-    stream: Annotated[
-        str | None,
-        typer.Argument(metavar="[STREAM]", help="The stream; not needed where HASYNC_STREAMS names exactly one."),
-    ] = None,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="MEMBER", help="Who is to lead; else the next standby that can.")
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever looks at the history.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and ask for nothing.")] = False,
+    stream: StreamArgument = None,
+    named: StreamOption = None,
+    candidate: CandidateOption = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return when the other instance leads.")] = False,
     within_s: WithinOption = 60.0,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Have another instance lead a stream.
+    """Have another instance lead a stream, in order.
 
     The leader goes on until its successor stands next in the election; then it applies
     what it has read, acknowledges and steps down, within a fraction of a second. Refused
     while nobody leads, and when the successor is not there or could not lead. If it does
     not come forward, nothing has been interrupted. Asking again for the same is no error.
     Who asked, when and why is in 'hasync history'.
-    """
+
+    \b
+    hasync switchover orders --candidate hasync-1 --reason 'new kernel' --wait
+    """  # noqa: D301 - \b keeps the lines of the examples apart
     call = invocation(ctx)
-    name = call.stream(stream)
+    name = call.stream(either(stream, named))
     with call.connect() as cluster:
         ports = existing(cluster, name)
-        plan = planned(Facts.read(ports, cluster.members.list()), to)
+        plan = planned(Facts.read(ports, cluster.members.list()), candidate)
         for warning in plan.warnings:
             warn(f"{name}: {warning}")
+        if not dry_run and not plan.done and plan.standing is None:
+            ask(call, f"Have {plan.leader.member} hand {name} over to {plan.target}?", yes=yes)
         leader = None if dry_run else _carry_out(call, cluster, plan, reason, within_s if wait else None)
     document = plan.to_json(asked=not dry_run and not plan.done, leader=leader)
-    emit(document, output, facts(*((key, _text(value)) for key, value in document.items())))
-
-
-def _text(value: Any) -> str:
-    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    emit(document, output, facts(*((key, plain(value)) for key, value in document.items())))
+    if dry_run:
+        say("nothing is changed; the same without --dry-run does it")
 
 
 def _carry_out(call: Invocation, cluster: Cluster, plan: Plan, reason: str, within_s: float | None) -> Leader | None:

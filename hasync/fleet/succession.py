@@ -54,9 +54,9 @@ def planned(facts: Facts, to: str | None) -> Plan:
             f"{facts.stream} is being handed over to {standing.to}, as {standing.by} wants",
             hint="wait a moment and try again",
         )
-    target = to or _next(facts, leader)
+    target = to or next_able(facts, leader)
     if target != leader.member and (obstacle := _obstacle(facts, target)):
-        raise HasyncError(f"{target} cannot lead {facts.stream}: {obstacle}", hint=_alternatives(facts, leader))
+        raise HasyncError(f"{target} cannot lead {facts.stream}: {obstacle}", hint=alternatives(facts, leader))
     return Plan(
         stream=facts.stream, leader=leader, target=target, outdated=outdated, warnings=_warnings(facts, leader, target)
     )
@@ -94,14 +94,15 @@ def _obstacle(facts: Facts, target: str) -> str:
     return "" if target in facts.contenders else "it is not in the election now"
 
 
-def _next(facts: Facts, leader: Leader) -> str:
+def next_able(facts: Facts, leader: Leader | None) -> str:
     """Name the next in the queue that can lead, a preferred one before a reserve. Raises HasyncError for none."""
-    able = [name for name in facts.contenders if name != leader.member and not _obstacle(facts, name)]
+    leads = leader.member if leader else ""
+    able = [name for name in facts.contenders if name != leads and not _obstacle(facts, name)]
     preferred = [name for name in able if _eligibility(facts, name) is Eligibility.PREFERRED]
     if able:
         return (preferred or able)[0]
     raise HasyncError(
-        f"no other instance can lead {facts.stream}", hint=_alternatives(facts, leader) or "start another instance"
+        f"no other instance can lead {facts.stream}", hint=alternatives(facts, leader) or "start another instance"
     )
 
 
@@ -110,19 +111,19 @@ def _eligibility(facts: Facts, name: str) -> Eligibility:
     return next(found, Eligibility.PREFERRED)
 
 
-def _alternatives(facts: Facts, leader: Leader) -> str:
+def alternatives(facts: Facts, leader: Leader | None) -> str:
     """Say of each other instance whether it could."""
     return "; ".join(
         f"{member.id}: {_obstacle(facts, member.id) or 'could lead'}"
         for member in facts.members
-        if member.id != leader.member
+        if leader is None or member.id != leader.member
     )
 
 
 def _warnings(facts: Facts, leader: Leader, target: str) -> tuple[str, ...]:
     found = []
     if target != leader.member and _eligibility(facts, target) is Eligibility.RESERVE:
-        found.append(f"{target} is only a reserve (its weight, or the config's placement); it will hand over again")
+        found.append(f"{target} is only a reserve (drained, its weight, or the placement); it will hand over again")
     elif target != leader.member and _heavier(facts.members, leader.member, target):
         found.append(f"{target} leads more streams already; leaders are spread evenly again (rebalance.enabled)")
     return tuple(found)

@@ -264,4 +264,5 @@ def _member(member: Member, stream: str) -> dict[str, Any]:
         "started_at": member.started_at,
         "restarts": member.restarts,
         "last_exit": member.last_exit or None,
+        "drained": member.drained or None,
     }

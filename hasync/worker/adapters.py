@@ -1,31 +1,25 @@
 """From settings and a stream's config to the adapters that do the work."""
 
-import os
 import threading
 import zlib
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from hasync.binlog.connection import Login
 from hasync.binlog.connection import Tls as SourceTls
 from hasync.binlog.source import BinlogSource
-from hasync.cluster.access import READER, Auth, Grant, Tls
-from hasync.cluster.closing import SessionCloser
-from hasync.cluster.session import ZooKeeperSession
-from hasync.coordination import ClusterObserver
-from hasync.errors import ConfigInvalid
 from hasync.model.config import SourceConfig, StreamConfig
-from hasync.model.secret import Password, SecretReference, Secrets
+from hasync.model.secret import Secrets
 from hasync.model.state import SinkState
 from hasync.model.tls import Verify
-from hasync.ports import ChangeSource, Clock, Gate, Sink
+from hasync.ports import ChangeSource, Clock, Sink
 from hasync.retry import Retrier, RetryObserver
-from hasync.settings import Settings, Zookeeper, ZookeeperTls
+from hasync.settings import Settings
 from hasync.sinks.endpoint import RedisEndpoint
 from hasync.sinks.redis import RedisSink, ignore_fencing
 from hasync.term.watcher import Compiled
 from hasync.worker.gates import GatedSink, GatedSource, Gates
+from hasync.worker.sessions import optional
 
 SOURCE_TLS_MODES: dict[str, Literal["verified", "authority", "required"]] = {
     "full": "verified",
@@ -35,69 +29,6 @@ SOURCE_TLS_MODES: dict[str, Literal["verified", "authority", "required"]] = {
 
 SERVER_ID_BASE = 1 << 31
 """Replica server ids of hasync lie in the upper half, away from those that people give."""
-
-
-def secrets_from(environ: Mapping[str, str]) -> Secrets:
-    """Return a resolver of ``env:`` and ``file:`` references in this process."""
-    return Secrets(environ, lambda path: Path(path).read_text(encoding="utf-8"))
-
-
-def build_session(
-    settings: Settings,
-    secrets: Secrets,
-    clock: Clock,
-    observer: ClusterObserver | None = None,
-    gate: Gate | None = None,
-) -> ZooKeeperSession:
-    """Return the session, not yet started. Raises ConfigInvalid for an identity or files that cannot work."""
-    zookeeper = settings.zookeeper
-    _check_files(zookeeper.tls)
-    return ZooKeeperSession(
-        hosts=zookeeper.hosts,
-        clock=clock,
-        session_timeout_s=zookeeper.session_timeout_s,
-        auth=_auth(zookeeper, secrets),
-        tls=_zookeeper_tls(zookeeper.tls, secrets),
-        grants=tuple(Grant.parse(f"{reader}:{READER}") for reader in zookeeper.readers),
-        observer=observer,
-        gate=gate,
-    )
-
-
-def build_closer(settings: Settings, secrets: Secrets) -> SessionCloser:
-    """Return what closes a session from outside. Raises ConfigInvalid when a secret cannot be read."""
-    zookeeper = settings.zookeeper
-    return SessionCloser(
-        hosts=zookeeper.hosts,
-        session_timeout_s=zookeeper.session_timeout_s,
-        auth=_auth(zookeeper, secrets),
-        tls=_zookeeper_tls(zookeeper.tls, secrets),
-    )
-
-
-def _auth(zookeeper: Zookeeper, secrets: Secrets) -> Auth | None:
-    return Auth(scheme="digest", credential=secrets.password(zookeeper.auth)) if zookeeper.auth else None
-
-
-def _zookeeper_tls(tls: ZookeeperTls | None, secrets: Secrets) -> Tls | None:
-    if tls is None:
-        return None
-    password = _secret(tls.key_password, secrets)
-    return Tls(ca=str(tls.ca), cert=str(tls.cert or ""), key=str(tls.key or ""), key_password=password)
-
-
-def _check_files(tls: ZookeeperTls | None) -> None:
-    """Refuse files that are not there: kazoo would try to connect without a word, for ever."""
-    given = {"ca": tls.ca, "cert": tls.cert, "key": tls.key} if tls else {}
-    problems = tuple(
-        f"HASYNC_ZOOKEEPER__TLS__{name.upper()} (zookeeper.tls.{name}): {str(path)!r} cannot be read; mount it there"
-        for name, path in given.items()
-        if path is not None and not os.access(path, os.R_OK)
-    )
-    if problems:
-        raise ConfigInvalid(
-            "a TLS file of ZooKeeper's cannot be read", problems=problems, hint="mount it, or correct the path"
-        )
 
 
 def server_id(root: str, stream: str) -> int:
@@ -117,7 +48,7 @@ def build_source(
     return BinlogSource(
         hosts=tuple(str(host) for host in source.hosts),
         user=source.user,
-        password=_secret(source.password, secrets),
+        password=optional(source.password, secrets),
         connect_timeout_s=source.connect_timeout.ms / 1000,
         heartbeat_s=settings.heartbeat_s,
         max_rows=config.batch.max_rows,
@@ -135,7 +66,7 @@ def build_logins(config: StreamConfig, *, secrets: Secrets) -> tuple[Login, ...]
         Login(
             host=str(host),
             user=source.user,
-            password=_secret(source.password, secrets),
+            password=optional(source.password, secrets),
             connect_timeout_s=source.connect_timeout.ms / 1000,
             tls=_source_tls(source, secrets),
         )
@@ -143,17 +74,12 @@ def build_logins(config: StreamConfig, *, secrets: Secrets) -> tuple[Login, ...]
     )
 
 
-def _secret(reference: SecretReference | None, secrets: Secrets) -> Password | str:
-    """Return what reads a secret for each login. Raises ConfigInvalid when it cannot be read now."""
-    return secrets.password(reference) if reference else ""
-
-
 def _source_tls(source: SourceConfig, secrets: Secrets) -> SourceTls:
     tls = source.tls
     if tls is None:
         return SourceTls(mode="disabled")
     mode = SOURCE_TLS_MODES[tls.verify]
-    password = _secret(tls.key_password, secrets)
+    password = optional(tls.key_password, secrets)
     return SourceTls(mode=mode, ca_file=tls.ca, cert_file=tls.cert, key_file=tls.key, key_password=password)
 
 
@@ -163,16 +89,16 @@ def build_endpoint(config: StreamConfig, *, settings: Settings, secrets: Secrets
     return RedisEndpoint(
         url=redis.url,
         username=redis.username or "",
-        password=_secret(redis.password, secrets),
+        password=optional(redis.password, secrets),
         connect_timeout_s=min(settings.redis_timeout_s, 1.0),
         timeout_s=settings.redis_timeout_s,
         ca_file=(redis.tls.ca or "") if redis.tls else "",
         certificate_file=(redis.tls.cert or "") if redis.tls else "",
         key_file=(redis.tls.key or "") if redis.tls else "",
-        key_password=_secret(redis.tls.key_password if redis.tls else None, secrets),
+        key_password=optional(redis.tls.key_password if redis.tls else None, secrets),
         verify=Verify(redis.tls.verify) if redis.tls else Verify.FULL,
         sentinel_username=redis.sentinel_username or "",
-        sentinel_password=_secret(redis.sentinel_password, secrets),
+        sentinel_password=optional(redis.sentinel_password, secrets),
     )
 
 

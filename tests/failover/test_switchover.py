@@ -103,7 +103,9 @@ def test_switchover_moves_the_stream_to_who_was_named(mysql_fleet: Fleet, record
             target = MEMBERS[(MEMBERS.index(leader.member) + 1 + round_ % 2) % 3]
             able(mysql_fleet, running[target])
             workload.wait_commits(30)
-            answer = hasync(backends, "switchover", STREAM, "--to", target, "--wait", "--reason", f"round {round_}")
+            answer = hasync(
+                backends, "switchover", "--yes", STREAM, "--to", target, "--wait", "--reason", f"round {round_}"
+            )
             assert (answer.returncode, target in answer.stderr) == (0, True), answer.stderr
             leader = running[target]
         workload.wait_commits(30)
@@ -130,7 +132,7 @@ def test_frozen_target_falls_back_to_the_next_one(mysql_fleet: Fleet) -> None:
         workload.wait_commits(30)
         worker = next(member.pid for member in mysql_fleet.members() if member.id == target.member)
         os.kill(worker, signal.SIGSTOP)
-        answer = hasync(backends, "switchover", "--to", target.member)
+        answer = hasync(backends, "switchover", "--yes", "--to", target.member)
         assert answer.returncode == 0, answer.stderr
         wait_until("one of the others leads", lambda: third.leads or (leader.leads and _epoch(mysql_fleet) > 1))
         workload.wait_commits(30)

@@ -16,6 +16,7 @@ from hasync.model.change import Interest
 from hasync.model.check import Check
 from hasync.model.cluster import Halt, Leader, Leadership
 from hasync.model.config import StreamConfig
+from hasync.model.drain import Drain
 from hasync.model.member import Member, StreamStatus
 from hasync.model.position import Flavor, Position, Start
 from hasync.model.provision import Provisioned
@@ -130,6 +131,9 @@ class Stage:
         self.supervise: Callable[[Invocation], int] = lambda call: self.work(call, threading.Event())
         self.sinks: list[FakeSink] = []
         self.tree: tuple[Provisioned, ...] = ()
+        self.drains = Drains()
+        self.deposed: list[str] = []
+        self.lock: Leadership | None = None
         self.provisions: list[tuple[tuple[str, ...], bool, bool]] = []
 
     # ------------------------------------------------------------ what is in the cluster
@@ -152,6 +156,7 @@ class Stage:
         assert leadership is not None
         while ports.terms.raise_epoch(leadership, epoch - 1) < epoch:
             pass
+        self.lock = leadership
         ports.terms.publish(leadership, Leader(member=name, epoch=epoch, since=NOW - 60, address=address))
         self.show(name, "leader", epoch)
         return instance, leadership
@@ -192,7 +197,7 @@ class Stage:
 
     def run(self, *words: str, typed: str | None = None, environ: Mapping[str, str] | None = None) -> Result:
         """Type a command; what is not understood fails the test at once."""
-        outside = replace(self._outside(), environ={**self.environ, **(environ or {})})
+        outside = replace(self.outside(), environ={**self.environ, **(environ or {})})
         return CliRunner().invoke(app, list(words), input=typed, obj=outside, catch_exceptions=False)
 
     def provision(self, streams: Sequence[str], *, execute: bool, fix_acl: bool) -> tuple[Provisioned, ...]:
@@ -200,11 +205,21 @@ class Stage:
         self.provisions.append((tuple(streams), execute, fix_acl))
         return self.tree
 
+    def depose(self, stream: str, holder: str) -> bool:
+        """Take the lock from whoever was elected last, if it is this one."""
+        self.deposed.append(holder)
+        queue = self.operator.stream(stream).election.contenders()
+        if not queue or queue[0] != holder or self.lock is None:
+            return False
+        self.cluster.delete(self.lock.lock_path)
+        return True
+
     def json(self, *words: str) -> Any:
         """Type a command with ``-o json`` and read what it prints."""
         return json.loads(self.run(*words, "-o", "json").stdout)
 
-    def _outside(self) -> Outside:
+    def outside(self) -> Outside:
+        """Return the world that commands see."""
         return Outside(
             environ=self.environ,
             clock=self.clock,
@@ -232,8 +247,26 @@ class Stage:
             checks=lambda: self.cluster_checks,
             drills=lambda name: self.drills,
             provision=self.provision,
+            drains=self.drains,
+            depose=self.depose,
         )
         self.connections -= 1
+
+
+class Drains:
+    """The drains in ZooKeeper."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Drain] = {}
+
+    def put(self, drain: Drain) -> None:
+        self.kept[drain.member] = drain
+
+    def clear(self, member: str) -> bool:
+        return self.kept.pop(member, None) is not None
+
+    def list(self) -> tuple[Drain, ...]:
+        return tuple(self.kept.values())
 
 
 class _Garbled:

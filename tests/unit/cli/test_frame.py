@@ -16,6 +16,8 @@ from hasync.cli.doors import outside_world
 from hasync.cli.invocation import Invocation
 from hasync.cli.options import seconds
 from hasync.cli.reference import commands, reference
+from hasync.cli.suggestions import member_names, stream_names
+from hasync.cli.tree import MODULES, SUMMARIES
 from hasync.errors import ConfigInvalid, CoordinationUnavailable
 from hasync.model.cluster import NAME
 from tests.unit.cli.stage import Stage
@@ -55,6 +57,60 @@ def test_every_command_explains_itself(words: tuple[str, ...], stage: Stage) -> 
     assert answer.exit_code == 0
     assert "." in answer.stdout
     assert f"## `hasync {' '.join(words)}`" in reference()
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_line_in_the_help_is_the_commands_own(name: str) -> None:
+    """The root help is printed without loading any command, so its words are kept twice."""
+    command = typer.main.get_command(app).commands[name]
+    assert (command.help or "").strip().splitlines()[0] == SUMMARIES[name]
+
+
+def test_help_loads_no_command() -> None:
+    """Nobody waits for drivers to read a line about them."""
+    words = "import sys; from hasync.cli.app import app; app(['--help'], standalone_mode=False); "
+    heavy = "{'pydantic', 'kazoo', 'redis', 'pymysql', 'orjson', 'hasync.model.config'}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{words}print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.strip() == "[]"
+
+
+def test_status_loads_no_driver() -> None:
+    """What only ZooKeeper is asked for needs kazoo, and neither database nor Redis driver."""
+    heavy = "{'redis', 'pymysql', 'pymysqlreplication', 'prometheus_client', 'structlog'}"
+    words = "import sys, hasync.cli.status, hasync.cli.listing, hasync.cli.switchover, hasync.cli.doors; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{words}print(sorted({heavy} & set(sys.modules)))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_names_are_completed_from_zookeeper(stage: Stage) -> None:
+    """Streams and instances that begin so; none, and no message, when it does not answer."""
+    stage.apply()
+    stage.show("a", "standby")
+    root = typer.main.get_command(app)
+    context = root.make_context("hasync", ["status"], obj=stage.outside(), resilient_parsing=True)
+    assert stream_names(context, "ord") == ["orders"]
+    assert stream_names(context, "x") == []
+    assert member_names(context, "") == ["a"]
+    stage.unreachable = CoordinationUnavailable("away")
+    assert stream_names(context, "ord") == []
+
+
+def test_commands_are_completed_without_loading_them() -> None:
+    """The first word, and the options before it."""
+    root = typer.main.get_command(app)
+    context = root.make_context("hasync", [], resilient_parsing=True)
+    assert [item.value for item in root.shell_complete(context, "s")] == ["status", "switchover"]
+    assert "--zookeeper" in [item.value for item in root.shell_complete(context, "--z")]
 
 
 def test_mistyped_command_is_answered_with_the_right_one(stage: Stage) -> None:

@@ -29,7 +29,7 @@ def wish(stage: Stage) -> Intent | None:
 
 def test_wish_names_who_asked_whom_and_which_term_is_to_end(led: Stage) -> None:
     """The term makes it safe to see twice: a later leader finds it fulfilled."""
-    answer = led.run("switchover", "orders", "--to", "c", "--reason", "new kernel")
+    answer = led.run("switchover", "--yes", "orders", "--to", "c", "--reason", "new kernel")
     assert answer.exit_code == 0
     assert "ann@here asked a to hand over to c" in answer.stderr
     assert wish(led) == Intent(kind=IntentKind.SWITCHOVER, by="ann@here", at=NOW, reason="new kernel", to="c", epoch=4)
@@ -37,16 +37,16 @@ def test_wish_names_who_asked_whom_and_which_term_is_to_end(led: Stage) -> None:
 
 def test_next_in_the_queue_that_can_lead_is_asked_where_nobody_is_named(led: Stage) -> None:
     """An unfit one is passed over, and a reserve while there is a preferred one."""
-    assert led.json("switchover", "--dry-run")["to"] == "b"
+    assert led.json("switchover", "--yes", "--dry-run")["to"] == "b"
     led.show("b", "standby", able=True, eligibility=Eligibility.RESERVE)
-    assert led.json("switchover", "--dry-run")["to"] == "c"
+    assert led.json("switchover", "--yes", "--dry-run")["to"] == "c"
     led.show("c", "unfit", detail="redis: NOAUTH")
-    assert led.json("switchover", "--dry-run")["to"] == "b"
+    assert led.json("switchover", "--yes", "--dry-run")["to"] == "b"
 
 
 def test_dry_run_asks_for_nothing(led: Stage) -> None:
     """It only says what would happen."""
-    assert led.json("switchover", "--to", "b", "--dry-run") == {
+    assert led.json("switchover", "--yes", "--to", "b", "--dry-run") == {
         "stream": "orders",
         "from": "a",
         "epoch": 4,
@@ -69,7 +69,7 @@ def test_dry_run_asks_for_nothing(led: Stage) -> None:
 def test_target_that_could_not_lead_is_refused(led: Stage, role: str, able: bool, why: str) -> None:
     """Before anything is interrupted, and with who could."""
     led.show("c", role, able=able)
-    answer = led.run("switchover", "--to", "c")
+    answer = led.run("switchover", "--yes", "--to", "c")
     assert answer.exit_code == 1
     assert why in answer.stderr
     assert "b: could lead" in answer.stderr
@@ -78,7 +78,7 @@ def test_target_that_could_not_lead_is_refused(led: Stage, role: str, able: bool
 
 def test_target_that_is_not_there_is_refused(led: Stage) -> None:
     """With the nearest name."""
-    answer = led.run("switchover", "--to", "bb")
+    answer = led.run("switchover", "--yes", "--to", "bb")
     assert answer.exit_code == 1
     assert "there is no such instance that runs it" in answer.stderr
 
@@ -88,12 +88,12 @@ def test_target_that_is_not_in_the_queue_is_refused(led: Stage) -> None:
     led.instances["c"].stream(STREAM).election.withdraw()
     led.instances["c"].session.expire()
     led.show("c", "standby", able=True)
-    assert "c cannot lead orders: it is not in the election now" in led.run("switchover", "--to", "c").stderr
+    assert "c cannot lead orders: it is not in the election now" in led.run("switchover", "--yes", "--to", "c").stderr
 
 
 def test_switchover_to_the_leader_is_done_already(led: Stage) -> None:
     """A script may call it twice."""
-    answer = led.run("switchover", "--to", "a", "--wait")
+    answer = led.run("switchover", "--yes", "--to", "a", "--wait")
     assert answer.exit_code == 0
     assert "a leads already, epoch 4" in answer.stderr
     assert wish(led) is None
@@ -101,12 +101,12 @@ def test_switchover_to_the_leader_is_done_already(led: Stage) -> None:
 
 def test_same_wish_again_is_no_error_and_another_one_is(led: Stage) -> None:
     """Two operators cannot cross each other."""
-    assert led.run("switchover", "--to", "b").exit_code == 0
+    assert led.run("switchover", "--yes", "--to", "b").exit_code == 0
     first = wish(led)
-    assert led.run("switchover", "--to", "b").exit_code == 0
-    assert led.run("switchover").exit_code == 0
+    assert led.run("switchover", "--yes", "--to", "b").exit_code == 0
+    assert led.run("switchover", "--yes").exit_code == 0
     assert wish(led) == first
-    answer = led.run("switchover", "--to", "c")
+    answer = led.run("switchover", "--yes", "--to", "c")
     assert answer.exit_code == 1
     assert "orders is being handed over to b, as ann@here wants" in answer.stderr
 
@@ -114,7 +114,7 @@ def test_same_wish_again_is_no_error_and_another_one_is(led: Stage) -> None:
 def test_wish_of_an_earlier_term_does_not_stand_in_the_way(led: Stage) -> None:
     """Its leader died before it could take it away."""
     led.ports.intents.put(Intent(kind=IntentKind.SWITCHOVER, by="old", at=1.0, to="c", epoch=3))
-    assert led.run("switchover", "--to", "b").exit_code == 0
+    assert led.run("switchover", "--yes", "--to", "b").exit_code == 0
     found = wish(led)
     assert found is not None
     assert (found.to, found.epoch) == ("b", 4)
@@ -123,10 +123,10 @@ def test_wish_of_an_earlier_term_does_not_stand_in_the_way(led: Stage) -> None:
 def test_paused_and_leaderless_streams_are_refused(led: Stage) -> None:
     """There is nobody to hand over."""
     led.run("pause")
-    assert "orders is paused by ann@here" in led.run("switchover").stderr
+    assert "orders is paused by ann@here" in led.run("switchover", "--yes").stderr
     led.run("resume")
     led.instances["a"].session.expire()
-    answer = led.run("switchover")
+    answer = led.run("switchover", "--yes")
     assert answer.exit_code == 1
     assert "nobody leads orders, so there is nothing to hand over" in answer.stderr
 
@@ -146,7 +146,7 @@ def hand_over(stage: Stage, to: str, epoch: int) -> None:
 def test_wait_returns_when_the_target_leads(led: Stage) -> None:
     """With its epoch."""
     led.clock.during_wait = lambda: hand_over(led, "b", 5)
-    answer = led.run("switchover", "--to", "b", "--wait", "-o", "json")
+    answer = led.run("switchover", "--yes", "--to", "b", "--wait", "-o", "json")
     assert answer.exit_code == 0
     assert "b leads, epoch 5" in answer.stderr
     assert '"leader": "b"' in answer.stdout
@@ -155,7 +155,7 @@ def test_wait_returns_when_the_target_leads(led: Stage) -> None:
 def test_wait_fails_when_somebody_else_leads(led: Stage) -> None:
     """The target died on its way."""
     led.clock.during_wait = lambda: hand_over(led, "c", 5)
-    answer = led.run("switchover", "--to", "b", "--wait")
+    answer = led.run("switchover", "--yes", "--to", "b", "--wait")
     assert answer.exit_code == 1
     assert "c leads, epoch 5, not b" in answer.stderr
 
@@ -169,7 +169,7 @@ def test_wait_fails_when_the_leader_gave_it_up(led: Stage) -> None:
             led.ports.intents.settle(standing)
 
     led.clock.during_wait = give_up
-    answer = led.run("switchover", "--to", "b", "--wait")
+    answer = led.run("switchover", "--yes", "--to", "b", "--wait")
     assert answer.exit_code == 1
     assert "given up, a goes on: b did not come forward in time" in answer.stderr
 
@@ -177,7 +177,7 @@ def test_wait_fails_when_the_leader_gave_it_up(led: Stage) -> None:
 def test_reserve_is_warned_of(led: Stage) -> None:
     """It would hand over again by itself."""
     led.show("c", "standby", able=True, eligibility=Eligibility.RESERVE)
-    answer = led.run("switchover", "--to", "c")
+    answer = led.run("switchover", "--yes", "--to", "c")
     assert answer.exit_code == 0
     assert "warning: orders: c is only a reserve" in answer.stderr
 
@@ -205,6 +205,7 @@ def test_status_shows_how_streams_are_spread(led: Stage) -> None:
         "paused": 0,
         "streams": 1,
         "address": "a:9187",
+        "drained": None,
     }
     lines = led.run("status").stdout.splitlines()
     head = next(at for at, line in enumerate(lines) if line.startswith("INSTANCE"))
@@ -217,7 +218,7 @@ def test_status_shows_how_streams_are_spread(led: Stage) -> None:
 
 def test_status_of_a_paused_stream_says_paused_and_a_switchover_is_named(led: Stage) -> None:
     """Maintenance is seen at a glance, and exits with 3 all the same."""
-    led.run("switchover", "--to", "b")
+    led.run("switchover", "--yes", "--to", "b")
     assert "a switchover to b is asked for by ann@here" in led.run("status").stdout
     led.run("pause")
     led.instances["a"].session.expire()
