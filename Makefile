@@ -7,7 +7,7 @@ workers ?= 3
 sources := hasync testbed demo benchmarks monitoring tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench dashboards monitoring check lint types contracts lock clean distclean
+.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench dashboards monitoring chart check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-pure: setup ## The codec's tests on its modules as they are written, uncomp
 
 packages: setup ## Build a wheel; install it, and the source without a compiler; the codec's tests on both
 	@scripts/packages.sh $(ARGS)
+
+chart: tools ## The Helm chart with helm 4 and 3, for each Kubernetes, in a stand-in of its API (ARGS as for test)
+	@CHART=full $(python) -m pytest -n $(workers) tests/chart $(ARGS)
 
 bench: setup ## Rows per second beside go-mysql and others (ARGS=--quick: three minutes)
 	@$(python) -m benchmarks $(ARGS)

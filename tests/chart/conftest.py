@@ -13,22 +13,17 @@ from tests.chart.helm import CACHE, Helm
 FULL = os.environ.get("CHART") == "full"
 """Whether everything is tried (`make chart`), or what takes a minute (`make test`)."""
 
-ROWS = pytest.StashKey[list[tuple[str, str, str]]]()
+slow = pytest.mark.skipif(not FULL, reason="part of `make chart`")
+"""For tests whose promise is also kept, less thoroughly, by a faster one."""
+
 PROGRAMS = ("helm4", "helm3")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `helm` with each version of it, and others with the newest."""
-    if "helm" in metafunc.fixturenames:
-        metafunc.parametrize("program", PROGRAMS)
-    elif "helm4" in metafunc.fixturenames:
-        metafunc.parametrize("program", PROGRAMS[:1])
-
-
-@pytest.fixture
-def program(request: pytest.FixtureRequest) -> str:
-    """The name of the program; pytest_generate_tests gives it."""
-    return str(request.param)
+    """Give each test its versions of helm: `helms` are both, `helm4` is the newest, `helm` depends on FULL."""
+    if "program" in metafunc.fixturenames:
+        both = "helms" in metafunc.fixturenames or (FULL and "helm" in metafunc.fixturenames)
+        metafunc.parametrize("program", PROGRAMS if both else PROGRAMS[:1])
 
 
 @pytest.fixture
@@ -48,7 +43,13 @@ def _helm(program: str, home: Path, server: ApiServer | None) -> Helm:
 
 @pytest.fixture
 def helm(program: str, tmp_path: Path, request: pytest.FixtureRequest) -> Helm:
-    """Each version of helm; with a cluster where the test has one."""
+    """The newest helm, each version in `make chart`; with a cluster where the test has one."""
+    return _helm(program, tmp_path, request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None)
+
+
+@pytest.fixture
+def helms(program: str, tmp_path: Path, request: pytest.FixtureRequest) -> Helm:
+    """Each version of helm, always."""
     return _helm(program, tmp_path, request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None)
 
 

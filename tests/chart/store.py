@@ -175,6 +175,8 @@ def _served(content: Object, before: Object | None, kind: Kind, number: int, key
     same = before is not None and before.get("spec") == kept.get("spec")
     metadata["generation"] = old.get("generation", 0) + (not same)
     kept |= {"apiVersion": kind.api, "kind": kind.name}
+    if kind.name == "Service":
+        kept["spec"].setdefault("clusterIP", "10.96.0.10")
     status = _status(kept, metadata, failed=key.name in failing)
     return kept | ({"status": status} if status else {})
 

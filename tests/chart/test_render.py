@@ -283,7 +283,7 @@ def test_job_that_is_no_hook_has_another_name_for_other_work(helm4: Helm) -> Non
     """A Job cannot be changed: what it does is in its name."""
     before = _setup_job(helm4)
     assert _setup_job(helm4, "--set", "metrics.podMonitor.enabled=true") == before
-    for value in ("config.log.level=debug", "image.tag=2", "extraEnv[0].name=A", "commonLabels.a=b"):
+    for value in ("config.log.level=debug", "image.tag=v2", "extraEnv[0].name=A", "commonLabels.a=b"):
         assert _setup_job(helm4, "--set", value)["metadata"]["name"] != before["metadata"]["name"]
 
 

@@ -1,6 +1,6 @@
 {{/* The names of all streams of the instances, as a JSON list under "names". */}}
 {{- define "hasync.streamNames" -}}
-{{- $names := concat (keys .Values.streams) .Values.streamNames -}}
+{{- $names := concat (keys (default dict .Values.streams)) (default list .Values.streamNames) -}}
 {{- if .Values.demo.enabled -}}{{- $names = append $names "shop" -}}{{- end -}}
 {{- dict "names" ($names | uniq | sortAlpha) | toJson -}}
 {{- end -}}
@@ -93,7 +93,7 @@ tls:
 
 {{/* All documents, as data of a ConfigMap. */}}
 {{- define "hasync.documents" -}}
-{{- $streams := deepCopy .Values.streams -}}
+{{- $streams := deepCopy (default dict .Values.streams) -}}
 {{- if and .Values.demo.enabled (not (hasKey $streams "shop")) -}}
 {{- $_ := set $streams "shop" (dict "tables" (.Files.Get "files/demo/tables.yaml")) -}}
 {{- end -}}
