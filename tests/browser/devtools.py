@@ -7,6 +7,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,15 @@ from typing import Any, Self
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ANSWER_S = 30.0
 POLL_S = 0.05
+
+PLUG = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD_CLOEXEC, 100) for end in sys.argv[1:3]]
+for number, end in enumerate(ends, 3):
+    os.dup2(end, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Gives a program the two pipes as descriptors 3, which it reads, and 4, which it writes."""
 
 FLAGS = (
     "--headless=new",
@@ -37,10 +47,9 @@ class Browser:
         assert CHROMIUM, "no chromium: scripts/tools/chromium.sh installs it"
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        # It reads descriptor 3 and writes descriptor 4.
-        command = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        pipes = (str(theirs_in), str(theirs_out))
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", command, CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [sys.executable, "-c", PLUG, *pipes, CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(theirs_in, theirs_out),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 // Switchover, pause and resume: asks, confirms, does, and tells what became of it.
 
-import { fill, h } from "./view.js";
+import { h } from "./view.js";
 
 const KEPT = "hasync-admin-token"; // in this tab only, until it is closed
 const WATCHED_MS = 60000;
@@ -31,7 +31,7 @@ function open(action, name) {
   const text = TEXTS[action];
   const able = doc.members.filter((member) => member.role === "standby" && member.able);
   const field = (label, input) => h("label", {}, label, input);
-  fill($("ask"), [
+  $("ask").replaceChildren(
     h("h2", { id: "ask-title" }, `${text.title}: ${name}`),
     h("p", { class: "muted" }, text.words),
     h("form", { id: "ask-form" },
@@ -41,10 +41,10 @@ function open(action, name) {
       sessionStorage.getItem(KEPT) ? null : field("Admin token (kept in this tab until it is closed)", h("input", { name: "token", type: "password", required: true, autocomplete: "off", spellcheck: "false" })),
       h("p", { class: "fault", role: "alert", id: "ask-fault" }),
       h("div", { class: "row" }, h("button", { class: "act", type: "button", id: "ask-cancel" }, "Cancel"), h("button", { class: "act primary", type: "submit", id: "ask-do" }, text.button))),
-  ]);
+  );
   $("ask-cancel").addEventListener("click", () => $("ask").close());
   $("ask-form").addEventListener("submit", (event) => { event.preventDefault(); send(action, name, event.target); });
-  $("ask").showModal();
+  if (!$("ask").open) $("ask").showModal();
 }
 
 async function send(action, name, form) {
@@ -70,6 +70,7 @@ function settle(action, name, token, status, answer) {
     sessionStorage.removeItem(KEPT);
     open(action, name);
     fault(answer.message);
+    $("ask-form").elements.token.focus();
     return;
   }
   if (status >= 400) {
