@@ -34,7 +34,7 @@ class Monitor:
         """Give (database, words) of each command as it comes."""
         while line := self._file.readline():
             if found := _LINE.match(line.rstrip(b"\r\n")):
-                yield int(found[1]), [codecs.escape_decode(word)[0] for word in _WORD.findall(found[2])]  # type: ignore[misc]
+                yield int(found[1]), [codecs.escape_decode(word)[0] for word in _WORD.findall(found[2])]
 
     def batches_until(self, stream: str, end: tuple[int, int]) -> list[list[bytes]]:
         """Return the commands that the stream's batches hold until its position has reached ``end``."""

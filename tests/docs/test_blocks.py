@@ -9,7 +9,6 @@ under ``<!-- shows: pattern -->`` is repeated until its output matches.
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from testbed import Testbed, ZooKeeper, wait_until
 from tests.docs.pages import ROOT, Page, pages
 from tests.docs.terminal import terminal
-from tests.failover.fleet import Backends, fleet_on
+from tests.failover.fleet import Backends, Fleet, fleet_on
 
 SEEN_WITHIN_S = 30.0
 RUNBOOKS = [page for page in pages() if page.name.startswith("docs/runbooks/") and page.blocks_of("sh")]
@@ -35,37 +34,77 @@ NOT_RUN = re.compile(r"no, \S.{9,}")
 RUN = re.compile(r"no servers|servers=database,redis,zookeeper(?P<instances>,instances)?")
 
 SCHEMA = """
-CREATE DATABASE shop;
-CREATE TABLE shop.users (id INT PRIMARY KEY, username VARCHAR(50), email VARCHAR(120));
-CREATE TABLE shop.products (id INT PRIMARY KEY, name VARCHAR(100), price DECIMAL(10, 2), stock INT);
+CREATE DATABASE cluster;
+CREATE TABLE cluster.users (id INT PRIMARY KEY, username VARCHAR(50), email VARCHAR(120));
+CREATE TABLE cluster.products (id INT PRIMARY KEY, name VARCHAR(100), price DECIMAL(10, 2), stock INT);
 """
 CONFIG = """\
 version: 1
 source: {{hosts: ["{source}"], user: hasync, password: "env:MYSQL_PASSWORD"}}
 redis: {{url: "redis://{redis}/0"}}
 tables:
-  shop.users:
+  cluster.users:
     - {{delete: ["user:{{id}}", "user:username:{{old.username}}", "user:email:{{old.email}}"]}}
-  shop.products:
+  cluster.products:
     - {{hash: {{key: "product:{{id}}", fields: [name, price, stock]}}, ttl: 1h}}
 """
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[Testbed]:
+def bed() -> Iterator[Testbed]:
+    """Servers for all pages; each page has a root, a directory and tables of its own."""
     with Testbed() as bed:
         yield bed
 
 
-@pytest.fixture
-def bed(servers: Testbed) -> Testbed:
-    """The servers, as if they were new."""
-    servers.redis.command("FLUSHALL")
-    kept = {"mysql", "sys", "information_schema", "performance_schema"}
-    for (name,) in servers.database.sql("SHOW DATABASES"):
-        if name not in kept:
-            servers.database.sql(f"DROP DATABASE {name}")
-    return servers
+@pytest.fixture(scope="module")
+def cluster(bed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two instances that lead the stream *orders*, for all pages that ask for them."""
+    bed.database.script(SCHEMA)
+    with fleet_on(backends_of(bed, tmp_path_factory.mktemp("cluster"))) as fleet:
+        fleet.apply(document_of(fleet.backends))
+        fleet.start("hasync-0", "hasync-1", HASYNC_DRILLS__ENABLED="true")
+        fleet.leader()
+        wait_until("both are members", lambda: len(fleet.members()) == 2)
+        yield fleet
+
+
+def backends_of(bed: Testbed, directory: Path) -> Backends:
+    assert isinstance(bed.zookeeper, ZooKeeper)
+    return Backends(
+        database=bed.database,
+        redis=bed.redis,
+        zookeeper=bed.zookeeper,
+        source=bed.database.address,
+        sink=bed.redis.address,
+        directory=directory,
+        root=f"/docs-{uuid.uuid4().hex[:8]}",
+    )
+
+
+def document_of(backends: Backends) -> str:
+    return CONFIG.format(source=backends.source, redis=backends.sink)
+
+
+def variables_of(backends: Backends) -> dict[str, str]:
+    """Return what the reader of a page has in the environment."""
+    return {
+        "PYTHONPATH": str(ROOT),
+        "SOURCE": backends.source,
+        "REDIS": backends.sink,
+        "MYSQL_PASSWORD": backends.database.reader_password,
+        "HASYNC_ZOOKEEPER__HOSTS": backends.zookeeper.hosts,
+        "HASYNC_ZOOKEEPER__ROOT": backends.root,
+        "HASYNC_STREAMS": "orders",
+        "HASYNC_HTTP__PORT": "0",
+    }
+
+
+def with_cluster(request: pytest.FixtureRequest, directory: Path) -> dict[str, str]:
+    """Put the stream's document where the reader is; return the environment."""
+    fleet: Fleet = request.getfixturevalue("cluster")
+    (directory / "orders.yaml").write_text(document_of(fleet.backends))
+    return variables_of(fleet.backends) | {"ADMIN": fleet.leader().address}
 
 
 @pytest.mark.parametrize("page", SHELL, ids=lambda page: page.name)
@@ -81,11 +120,12 @@ def test_page_says_what_its_blocks_need(page: Page) -> None:
 )
 def test_blocks_of_page_run(page: Page, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """What a reader pastes does what the page says, from the first block to the last."""
-    with ExitStack() as stack:
-        variables = {"PYTHONPATH": str(ROOT), "CHECKOUT": str(ROOT)}
-        if page.run != "no servers":
-            variables |= _prepared(page.run or "", request.getfixturevalue("bed"), tmp_path, stack)
-        shell = stack.enter_context(terminal(tmp_path, variables))
+    variables = {"PYTHONPATH": str(ROOT)}
+    if "instances" in (page.run or ""):
+        variables = with_cluster(request, tmp_path)
+    elif "servers=" in (page.run or ""):
+        variables = variables_of(backends_of(request.getfixturevalue("bed"), tmp_path))
+    with terminal(tmp_path, variables) as shell:
         for block in page.blocks_of("sh"):
             if block.shows:
                 shell.look(block.text, block.shows, SEEN_WITHIN_S)
@@ -94,54 +134,13 @@ def test_blocks_of_page_run(page: Page, request: pytest.FixtureRequest, tmp_path
 
 
 @pytest.mark.timeout(170)
-def test_first_looks_of_runbooks_run(bed: Testbed, tmp_path: Path) -> None:
+def test_first_looks_of_runbooks_run(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Whoever is woken up types the lines of a runbook, and each works: once each, since many runbooks share them."""
-    lines = {
-        line.partition("  #")[0].strip(): None
-        for page in RUNBOOKS
-        for block in page.blocks_of("sh")
-        for line in block.text.splitlines()
-        if line.strip()
-    }
-    with ExitStack() as stack:
-        variables = _prepared("instances", bed, tmp_path, stack)
-        shell = stack.enter_context(terminal(tmp_path, variables | {"PYTHONPATH": str(ROOT)}))
+    texts = [line for page in RUNBOOKS for block in page.blocks_of("sh") for line in block.text.splitlines()]
+    lines = dict.fromkeys(text.partition("  #")[0].strip() for text in texts if text.strip())
+    with terminal(tmp_path, with_cluster(request, tmp_path)) as shell:
         shell.run(STAND_INS)
-        for revision in (2, 3):
+        for revision in ("second", "third"):
             shell.run(f"sed -i '2i# {revision}' orders.yaml && hasync config apply orders.yaml")
         for line in lines:
             shell.run(line)
-
-
-def _prepared(needs: str, bed: Testbed, directory: Path, stack: ExitStack) -> dict[str, str]:
-    """Prepare what a page needs; return the variables of its reader."""
-    assert isinstance(bed.zookeeper, ZooKeeper)
-    backends = Backends(
-        database=bed.database,
-        redis=bed.redis,
-        zookeeper=bed.zookeeper,
-        source=bed.database.address,
-        sink=bed.redis.address,
-        directory=directory,
-        root=f"/docs-{uuid.uuid4().hex[:8]}",
-    )
-    admin = ""
-    if "instances" in needs:
-        bed.database.script(SCHEMA)
-        fleet = stack.enter_context(fleet_on(backends))
-        document = CONFIG.format(source=backends.source, redis=backends.sink)
-        (directory / "orders.yaml").write_text(document)
-        fleet.apply(document)
-        fleet.start("hasync-0", "hasync-1", HASYNC_DRILLS__ENABLED="true")
-        admin = fleet.leader().address
-        wait_until("both are members", lambda: len(fleet.members()) == 2)
-    return {
-        "SOURCE": backends.source,
-        "REDIS": backends.sink,
-        "MYSQL_PASSWORD": bed.database.reader_password,
-        "HASYNC_ZOOKEEPER__HOSTS": backends.zookeeper.hosts,
-        "HASYNC_ZOOKEEPER__ROOT": backends.root,
-        "HASYNC_STREAMS": "orders",
-        "HASYNC_HTTP__PORT": "0",
-        "ADMIN": admin,
-    }
