@@ -7,7 +7,7 @@ workers ?= 3
 sources := hasync testbed demo benchmarks monitoring tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench dashboards monitoring chart check lint types contracts lock clean distclean
+.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench dashboards monitoring chart docs check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ dashboards: setup ## Make the Grafana dashboards and the tables of docs/monitori
 
 monitoring: tools ## A cluster under a real Prometheus: alerts, every panel's data, pictures (four minutes; ARGS=--no-pictures)
 	@$(python) -m monitoring $(ARGS)
+
+docs: setup ## Write those parts of docs/ anew that are made from the code
+	@for page in metrics settings; do $(python) -m hasync.$$page > docs/$$page.md || exit 1; done
+	@$(python) -m hasync.cli.reference > docs/cli.md
+	@$(python) -m tests.docs.generated
 
 check: lint types contracts ## Everything that reads the code without running it
 
