@@ -138,8 +138,8 @@ TROUBLE: Final = Row(
         series(
             "Retries",
             "Steps that failed and were repeated.",
-            "ops",
-            (rate(process("hasync_retries_total"), "operation"), "{{operation}}"),
+            "short",
+            (increase(process("hasync_retries_total"), "operation"), "{{operation}}"),
         ),
         series(
             "Guards",

@@ -71,7 +71,7 @@ def series(
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "axisPlacement": "auto",
-        "axisSoftMax": 1 if unit in {"short", "ops"} else 0.001,  # what is 0 all the time lies at the bottom
+        "axisSoftMax": 1 if unit == "short" else 0.001,  # what is 0 all the time lies at the bottom
     }
     defaults: Json = {"color": {"mode": "palette-classic"}, "custom": custom, "min": 0}
     if maximum is not None:

@@ -172,10 +172,9 @@ PIPELINE: Final = Row(
         ),
         series(
             "Queue",
-            "Rows between reader and Redis, and how many may be.",
-            "short",
-            (f"max({of('queue_rows')})", "waiting"),
-            (f"max({of('queue_capacity_rows')})", "capacity"),
+            "Rows between reader and Redis, as a share of how many may be.",
+            "percentunit",
+            (f"max({of('queue_rows')} / {of('queue_capacity_rows')})", "full"),
             width=6,
         ),
         series(
@@ -223,14 +222,14 @@ SINK: Final = Row(
         series(
             "Errors",
             "Failed calls of Redis, by kind; they are repeated.",
-            "ops",
-            (rate(of("sink_errors_total"), "error"), "{{error}}"),
+            "short",
+            (increase(of("sink_errors_total"), "error"), "{{error}}"),
         ),
         series(
             "Retries",
             "Steps that failed and were repeated, of all streams of these instances.",
-            "ops",
-            (rate(process("hasync_retries_total"), "operation"), "{{operation}}"),
+            "short",
+            (increase(process("hasync_retries_total"), "operation"), "{{operation}}"),
         ),
     ),
 )
@@ -303,8 +302,8 @@ ZOOKEEPER: Final = Row(
         series(
             "Failed requests",
             "Requests that failed, by kind; 'conflict' is somebody else having been first.",
-            "ops",
-            (rate(process("hasync_zookeeper_errors_total"), "error"), "{{error}}"),
+            "short",
+            (increase(process("hasync_zookeeper_errors_total"), "error"), "{{error}}"),
             width=6,
         ),
     ),
@@ -316,8 +315,8 @@ RUNTIME: Final = Row(
     (
         series(
             "CPU",
-            "Cores used by each worker.",
-            "short",
+            "Share of a core used by each worker.",
+            "percentunit",
             (rate(process("process_cpu_seconds_total"), "pod"), "{{pod}}"),
             width=6,
         ),
