@@ -26,7 +26,7 @@ from hasync.term.guard import TermGuard
 PATIENCE_S: Final = 1.0
 """How long a leader whose session may be over waits for ZooKeeper's word before it trusts the state key alone.
 
-Within it a successor that is about to claim has claimed."""
+Within it a successor that is about to claim has claimed, and a session that is over has mostly been said to be."""
 
 TAKEN_TIMES: Final = 3
 TAKEN_WITHIN_S: Final = 60.0
@@ -82,11 +82,13 @@ class Reopening:
             if self._guard.confirmed:
                 return  # nobody can have been elected
             raise
+        if epoch <= self._epoch and self._guard.confirmed:
+            return
+        if self._doubted_for_s() < PATIENCE_S:
+            raise SourceUnavailable(f"not taken yet: another may lead, and ZooKeeper does not answer: {away.message}")
         if epoch > self._epoch:
             message = f"epoch {epoch} has claimed the stream from epoch {self._epoch}, so the source is not ours"
             raise TermEnded(EndReason.FENCED, message)
-        if not self._guard.confirmed and self._doubted_for_s() < PATIENCE_S:
-            raise SourceUnavailable(f"not taken yet: another may lead, and ZooKeeper does not answer: {away.message}")
 
     def _doubted_for_s(self) -> float:
         now_s = self._clock.monotonic()

@@ -95,6 +95,9 @@ def test_claim_of_a_higher_epoch_is_believed_while_zookeeper_is_away(stage: Stag
     """A leader that woke too late is told by the state key."""
     stage.member.session.suspend(past_deadline=True)
     stage.in_redis = EPOCH + 1
+    with pytest.raises(SourceUnavailable):  # ZooKeeper may be about to say that the session is over
+        stage.reopening.check(again=True)
+    stage.clock.now_s += PATIENCE_S
     with pytest.raises(TermEnded) as ended:
         stage.reopening.check(again=True)
     assert ended.value.reason is EndReason.FENCED
