@@ -123,4 +123,5 @@ def _environment(bed: Testbed) -> dict[str, str]:
         "HASYNC_STREAMS": ",".join(STREAMS),
         "HASYNC_LOG__FORMAT": "json",
         "HASYNC_ZOOKEEPER__HOSTS": bed.zookeeper.hosts,
+        "HASYNC_DRILLS__ENABLED": "true",
     }

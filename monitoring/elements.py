@@ -163,6 +163,12 @@ def _annotations() -> list[Json]:
             "{{pod}} leads {{stream}}",
         ),
         _annotation(
+            "Drill",
+            'max by (pod, deed) (hasync_drill_running{namespace=~"$namespace", job=~"$job"}) > 0',
+            "purple",
+            "drill: {{deed}} on {{pod}}",
+        ),
+        _annotation(
             "Alert",
             'ALERTS{alertname=~"Hasync.*", alertstate="firing", namespace=~"$namespace", stream=~"$stream|"}',
             "red",

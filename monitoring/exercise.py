@@ -1,4 +1,4 @@
-"""Three minutes of a cluster: calm, a hand-over, a leader killed, everybody killed; and what was alerted."""
+"""Three minutes of a cluster: hand-over, pause, a leader killed, Redis cut off, all killed; and what was alerted."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ from monitoring.prometheus import Prometheus
 
 CALM_S: Final = 25.0
 AFTER_HAND_OVER_S: Final = 30.0
-AFTER_KILL_S: Final = 40.0
+AFTER_KILL_S: Final = 10.0
+CUT: Final = "8s"
+AFTER_CUT_S: Final = 15.0
 ALERTED_WITHIN_S: Final = 60.0
 RESOLVED_WITHIN_S: Final = 30.0
 LAST_S: Final = 25.0
@@ -63,17 +65,24 @@ class Exercise:
         start = self.diary.note("all stand by")
         time.sleep(CALM_S)
         self._hand_over("orders")
+        self._cluster.command("pause", "--stream", "carts", "--wait", "--reason", "exercise")
+        self.diary.note("carts paused")
         time.sleep(AFTER_HAND_OVER_S)
         self._kill_leader("orders")
         time.sleep(AFTER_KILL_S)
-        self._expect((), "hand-over and killed leader raise no alert", start)
+        self._cluster.command("drill", "cut-redis", "orders", "--for", CUT)
+        self.diary.note(f"Redis was cut off from the leader of orders for {CUT}")
+        time.sleep(AFTER_CUT_S)
+        self._cluster.command("resume", "--stream", "carts", "--wait")
+        self.diary.note("carts resumed")
+        self._expect((), "hand-over, pause, killed leader and short cut raise no alert", start)
         self._kill_everybody()
         time.sleep(LAST_S)
         return Span(start=start, end=self.diary.note("done"))
 
     def _hand_over(self, stream: str) -> None:
         before = self._cluster.leader(stream)
-        self._cluster.command("switchover", stream, "--wait", "--reason", "exercise")
+        self._cluster.command("switchover", stream, "--wait", "--yes", "--reason", "exercise")
         self.diary.note(f"switchover of {stream}: {before.member} -> {self._cluster.leader(stream).member}")
 
     def _kill_leader(self, stream: str) -> None:
