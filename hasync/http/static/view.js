@@ -111,7 +111,7 @@ function summaryLine(doc, { stale }) {
   const label = (text) => h("span", { class: "cell-label" }, text);
   return h("summary", {},
     h("span", { class: "name", title: doc.name }, doc.name),
-    h("span", { class: "state" }, pill(doc.state, WORDS[doc.state])),
+    h("span", { class: "state" }, pill(doc.state, `${stale ? "was " : ""}${WORDS[doc.state]}`)),
     h("span", { class: "who" }, label("leader"), doc.leader ? doc.leader.member : h("span", { class: "muted" }, "none")),
     h("span", { class: "num opt" }, label("epoch"), doc.leader ? doc.leader.epoch : "–"),
     h("span", { class: `num lag${high ? " high" : ""}` }, label("lag"), doc.leader ? (known ? seconds(doc.lag_s) : "?") : "–"),
@@ -128,7 +128,7 @@ function body(doc, context) {
     h("div", {}, facts(doc, context), Math.max(0, ...context.lags(doc.name)) >= 1 ? trend(context.lags(doc.name)) : null),
     h("div", {}, h("h3", {}, "Last takeovers"), takeovers(doc, context.now)),
     h("div", { class: "wide foot" },
-      h("ul", { class: "roles", "aria-label": `Instances of ${doc.name}` }, doc.members.map((member) => role(member, doc))),
+      h("ul", { class: "roles", "aria-label": `Instances of ${doc.name}` }, doc.members.map((member) => role(member, doc, context.stale))),
       context.actions && !context.stale ? h("div", { class: "actions" }, buttons(doc)) : null));
 }
 
@@ -137,7 +137,8 @@ function remarks(doc, now) {
   const add = (kind, title, ...text) => notes.push(h("p", { class: `note ${kind}` }, title ? h("b", {}, `${title} `) : null, ...text));
   if (doc.halt) {
     add("bad", "Halted", `by ${doc.halt.member}, ${clock(doc.halt.at)} (${seconds(now - doc.halt.at)} ago): ${doc.halt.code}: ${doc.halt.reason}`);
-    add("bad", "Remedy", `${doc.halt.remedy ? `${doc.halt.remedy}; then ` : ""}resume the stream (hasync resume -s ${doc.name}).`);
+    const resume = /\bresume\b/.test(doc.halt.remedy || "") ? "" : `${doc.halt.remedy ? "; then " : ""}resume the stream`;
+    add("bad", "Remedy", `${doc.halt.remedy || ""}${resume} (hasync resume -s ${doc.name}).`);
   }
   if (doc.pause) {
     const until = doc.pause.until ? ` until ${clock(doc.pause.until)} (${seconds(Math.max(0, doc.pause.until - now))} left)` : " until somebody resumes it";
@@ -168,12 +169,13 @@ function facts(doc, { now, stale }) {
   return h("dl", { class: "facts" }, rows);
 }
 
-function role(member, doc) {
+function role(member, doc, stale) {
   const kind = member.role === "leader" ? "leader" : member.role === "standby" && member.able ? "ready" : member.role;
   const older = doc.config.older[member.id];
-  return h("li", {}, h("span", {}, member.id), pill(kind, member.role === "standby" && member.able ? "standby, able" : member.role),
+  const told = (member.role === "paused" && doc.pause) || (member.role === "halted" && doc.halt);
+  return h("li", {}, h("span", {}, member.id), pill(kind, `${stale ? "was " : ""}${member.role === "standby" && member.able ? "standby, able" : member.role}`),
     member.eligibility === "preferred" ? null : h("span", { class: "tag" }, member.eligibility), older ? h("span", { class: "tag old" }, `config r${older}`) : null,
-    member.detail ? h("span", { class: "muted break" }, member.detail) : null);
+    member.detail && !told ? h("span", { class: "muted break" }, member.detail) : null);
 }
 
 function buttons(doc) {
@@ -232,14 +234,14 @@ export function instances(list, { now, stale }) {
     h("thead", {}, h("tr", {}, columns.map((name, at) => h("th", { scope: "col", class: at === 3 || at === 7 ? "num" : null }, name)))),
     h("tbody", {}, list.map((each) => h("tr", { "data-key": `i:${each.id}` },
       h("td", {}, h("b", {}, each.id), each.serves_this_page ? [" ", h("span", { class: "tag here" }, "serves this page")] : null, each.weight === 1 ? null : [" ", h("span", { class: "tag" }, `weight ${each.weight}`)]),
-      h("td", { "data-label": "Ready" }, h("span", {}, readiness(each, stale), each.why || each.reasons.length ? h("div", { class: "why" }, each.why || each.reasons.join("; ")) : null)),
-      h("td", { "data-label": "Leads", class: "break" }, leads(each)),
+      h("td", { "data-label": "Ready" }, h("span", {}, readiness(each, stale), each.why || each.reasons.length ? h("div", { class: "why", title: each.why || each.reasons.join("; ") }, each.why || each.reasons.join("; ")) : null)),
+      h("td", { "data-label": "Leads" }, leads(each)),
       h("td", { class: "num", "data-label": "Stands by" }, each.stands_by_count),
       h("td", { "data-label": "Version" }, h("span", { class: newest ? "tag" : null }, each.version || "?")),
       h("td", { "data-label": "Config" }, each.older_config.length ? h("span", { class: "tag old", title: each.older_config.join(", ") }, `older for ${each.older_config.length}`) : each.reached ? "current" : "?"),
       h("td", { "data-label": "Up for" }, each.started_at ? seconds(Math.max(0, now - each.started_at)) : "?"),
       h("td", { class: "num", "data-label": "Restarts", title: each.last_exit }, each.restarts),
-      h("td", { class: "mono break", "data-label": "Address" }, each.address || "–")))));
+      h("td", { class: "mono address", "data-label": "Address" }, each.address || "–")))));
 }
 
 function leads(each) {
