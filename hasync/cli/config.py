@@ -2,21 +2,24 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from difflib import unified_diff
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.text import Text
 
+from hasync.cli import difference
+from hasync.cli import edit as editing
+from hasync.cli.consent import ask
 from hasync.cli.documents import STDIN, FileArgument, checked, read, size
 from hasync.cli.invocation import Invocation, existing, invocation
 from hasync.cli.messages import say
-from hasync.cli.options import Format, OutputOption, StreamOption
-from hasync.cli.output import console, emit, table
+from hasync.cli.options import Format, NumberOption, OutputOption, StreamOption, YesOption
+from hasync.cli.output import emit, plain, table
 from hasync.cli.revisions import Draft, in_force, kept
 from hasync.cli.wording import NONE, moment
+from hasync.cli.yamlpath import replaced, value_of
+from hasync.errors import HasyncError
 from hasync.model.cluster import ConfigRevision
 from hasync.model.config import json_schema
 
@@ -139,18 +142,100 @@ def diff(
         current = in_force(cluster.stream(name).configs)
     before = current.document if current else ""
     label = f"{name} revision {current.revision}" if current else f"{name} (no config)"
-    lines = list(unified_diff(before.splitlines(), document.splitlines(), label, file, lineterm=""))
-    screen = console()
-    for line in lines:
-        screen.print(Text(line, style=_style(line)), soft_wrap=True)
-    if lines and exit_code:
+    differs = difference.show(before, document, old=label, new=file)
+    if differs and exit_code:
         raise typer.Exit(1)
 
 
-def _style(line: str) -> str:
-    if line.startswith(("---", "+++")):
-        return "bold"
-    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+@app.command()
+def get(
+    ctx: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="KEY", help="Such as batch.max_rows, or tables[shop.orders][0].")],
+    *,
+    stream: StreamOption = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Print one value of the document in force.
+
+    As it is written there, without defaults: docs/configuration.md names those.
+
+    \b
+    hasync config get batch.max_rows
+    hasync config get 'tables[shop.orders]' -o json
+    """  # noqa: D301 - \b keeps the lines of the examples apart
+    call = invocation(ctx)
+    name = call.stream(stream)
+    with call.connect() as cluster:
+        value = value_of(kept(existing(cluster, name).configs, name, None).document, path)
+    if output is Format.TABLE and not isinstance(value, dict | list):
+        typer.echo(plain(value))
+    else:
+        emit(value, Format.YAML if output is Format.TABLE else output)
+
+
+@app.command("set")
+def set_values(
+    ctx: typer.Context,
+    assignments: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE", help="Keys as in 'config get'; the value is YAML.")
+    ],
+    *,
+    stream: StreamOption = None,
+    comment: CommentOption = "",
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change values of the document in force.
+
+    Only these places of its text: comments and order stay. A key that is missing is added.
+    The result is checked as 'config apply' does it, the difference is shown, and nothing is
+    stored if somebody else applies another revision at the same moment.
+
+    \b
+    hasync config set batch.max_rows=500 -c 'smaller batches'
+    hasync config set enabled=false --dry-run
+    """  # noqa: D301 - \b keeps the lines of the examples apart
+    call = invocation(ctx)
+    name = call.stream(stream)
+    with call.connect() as cluster:
+        store = existing(cluster, name).configs
+        current = kept(store, name, None)
+        document = current.document
+        for key, value in map(_assignment, assignments):
+            document = replaced(document, key, value)
+        held = size(checked(document, "the changed document"))
+        label = f"{name} revision {current.revision}"
+        difference.show(current.document, document, old=label, new=" ".join(assignments))
+        draft = Draft(document=document, held=held, comment=comment or " ".join(assignments), based_on=current.revision)
+        say(f"{name}: {draft.store(call, store, dry_run=dry_run)}")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="KEY=VALUE")
+    return key.strip(), value.strip() or "null"
+
+
+@app.command()
+def edit(
+    ctx: typer.Context, *, stream: StreamOption = None, comment: CommentOption = "", yes: YesOption = False
+) -> None:
+    """Edit the document in force.
+
+    Opens $VISUAL or $EDITOR on it, comments and all. A text that is not valid is opened
+    again, its problems named; the difference is shown before it is applied, and a question
+    asked. If somebody else has applied a revision meanwhile, or you decline, nothing is
+    stored and your text is kept in a file that is named.
+    """
+    call = invocation(ctx)
+    name = call.stream(stream)
+    if not call.outside.interactive and not yes:
+        raise HasyncError(
+            "there is nobody to ask", hint="'hasync config apply FILE', or --yes with an EDITOR that ends"
+        )
+    with call.connect() as cluster:
+        store = existing(cluster, name).configs
+        editing.edit(call, store, name, kept(store, name, None), comment=comment, yes=yes)
 
 
 @app.command()
@@ -158,7 +243,7 @@ def history(
     ctx: typer.Context,
     *,
     stream: StreamOption = None,
-    number: Annotated[int, typer.Option("-n", "--number", min=1, max=100, help="How many, newest first.")] = 20,
+    number: NumberOption = 20,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """List the revisions of a config.
@@ -190,18 +275,27 @@ def rollback(
     *,
     stream: StreamOption = None,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Put an older revision in force again.
 
-    Its document becomes a new revision, and is checked like any other.
+    Its document becomes a new revision, and is checked like any other. The difference is
+    shown, and a question asked.
     """
     call = invocation(ctx)
     name = call.stream(stream)
     with call.connect() as cluster:
         store = existing(cluster, name).configs
-        older = kept(store, name, revision)
+        older, current = kept(store, name, revision), in_force(store)
         held = f"the document of revision {revision}: {size(checked(older.document, f'revision {revision}'))}"
-        draft = Draft(document=older.document, held=held, comment=f"rollback to revision {revision}")
+        label = f"{name} revision {current.revision}" if current else f"{name} (no config)"
+        differs = difference.show(
+            current.document if current else "", older.document, old=label, new=f"revision {revision}"
+        )
+        if differs and not dry_run:
+            ask(call, f"Put revision {revision} of {name} in force again?", yes=yes)
+        based_on = current.revision if current else 0
+        draft = Draft(document=older.document, held=held, comment=f"rollback to revision {revision}", based_on=based_on)
         say(f"{name}: {draft.store(call, store, dry_run=dry_run)}")
 
 

@@ -77,6 +77,9 @@ CandidateOption = Annotated[
         autocompletion=member_names,
     ),
 ]
+NumberOption = Annotated[
+    int, typer.Option("--number", "-n", metavar="N", min=1, max=100, help="How many at most, newest first.")
+]
 AllOption = Annotated[bool, typer.Option("--all", help="All streams that there are.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
 ReasonOption = Annotated[

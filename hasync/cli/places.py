@@ -48,6 +48,13 @@ class Stand:
         }
 
 
+def resting(acknowledged: Acknowledged | None, state: SinkState | None) -> Position | None:
+    """Return where a new term would resume: Redis' state wins."""
+    if state is not None and state.position is not None:
+        return state.redo_from or state.position
+    return acknowledged.position if acknowledged else None
+
+
 def stand(ports: StreamCoordination, servers: Servers, policy: MissingStatePolicy) -> Stand:
     """Ask all three; what one server does not answer is told, not raised."""
     failures: list[str] = []

@@ -5,19 +5,32 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from hasync.cli.aims import (
+    DatetimeOption,
+    DurationOption,
+    EarliestOption,
+    ExportOption,
+    FileOption,
+    GtidOption,
+    LatestOption,
+    PosOption,
+    aim,
+    write_export,
+)
+from hasync.cli.consent import ask
+from hasync.cli.documents import STDIN
 from hasync.cli.invocation import Invocation, existing, invocation
 from hasync.cli.messages import say, warn
-from hasync.cli.options import Format, OutputOption, StreamOption, YesOption
-from hasync.cli.output import emit, facts
-from hasync.cli.places import Stand, config_of, peek, stand
+from hasync.cli.options import Format, NumberOption, OutputOption, StreamOption, YesOption
+from hasync.cli.output import emit, facts, table
+from hasync.cli.places import Stand, config_of, peek, resting, stand
 from hasync.cli.reset import Plan, execute, planned, require_idle
-from hasync.cli.targets import prove, understood, without_zone
+from hasync.cli.targets import prove, understood
 from hasync.cli.wording import NONE, UNKNOWN, moment, place
 from hasync.errors import HasyncError
-from hasync.model.names import Fault
-from hasync.model.position import Position, Start
+from hasync.model.cluster import TermRecord
+from hasync.model.position import Position
 from hasync.model.resume import MissingStatePolicy
-from hasync.model.start import read
 from hasync.model.state import Acknowledged, SinkState
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at a stream's positions, or move it by hand.")
@@ -73,23 +86,75 @@ def _at(position: Position | None) -> str:
 
 
 @app.command()
+def history(
+    ctx: typer.Context, *, stream: StreamOption = None, number: NumberOption = 20, output: OutputOption = Format.TABLE
+) -> None:
+    """Show from where to where each term read.
+
+    Newest first. A term of a member 'cli-...' is a reset. 'hasync history' says why terms ended.
+    """
+    call = invocation(ctx)
+    name = call.stream(stream)
+    with call.connect() as cluster:
+        terms = existing(cluster, name).terms.history(number)
+    document = [_travelled(term) for term in terms]
+    rows = [
+        [str(term.epoch), term.member, moment(term.since), place(term.begin), place(term.end), _gtids(term)]
+        for term in terms
+    ]
+    columns = ("EPOCH", "MEMBER", "SINCE", "BEGIN", "END", "GTIDS AT THE END")
+    emit(document, output, table(*columns, rows=rows, spare=("GTIDS AT THE END", "SINCE", "MEMBER")))
+
+
+def _travelled(term: TermRecord) -> dict[str, Any]:
+    return {key: value for key, value in term.to_json().items() if key in {"epoch", "member", "since", "begin", "end"}}
+
+
+def _gtids(term: TermRecord) -> str:
+    return (term.end.gtid_set if term.end else "") or NONE
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="[FILE]", help="Where to write it; else standard output.")] = STDIN,
+    *,
+    stream: StreamOption = None,
+) -> None:
+    """Write the position at which a new term would resume.
+
+    As JSON, for 'position reset --from-file': before maintenance of the source, or to move
+    a stream to another deployment. Redis' position wins over ZooKeeper's, as for a new term.
+
+    \b
+    hasync position export orders.json
+    hasync position reset --from-file orders.json
+    """  # noqa: D301 - \b keeps the lines of the examples apart
+    call = invocation(ctx)
+    name = call.stream(stream)
+    with call.connect() as cluster:
+        ports = existing(cluster, name)
+        state = peek(call.servers(name, config_of(ports)))
+        now = resting(ports.positions.load().value, state)
+    if now is None:
+        raise HasyncError(f"{name} has no position yet", hint="it begins at the config's start, source.start")
+    write_export(file, name, now, call.clock.wall())
+    say(f"{name}: {place(now)}" + (f" is in {file}" if file != STDIN else ""))
+
+
+@app.command()
 def reset(
     ctx: typer.Context,
     *,
     stream: StreamOption = None,
-    to_earliest: Annotated[
-        bool, typer.Option("--to-earliest", help="To the oldest binlog that the source has.")
-    ] = False,
-    to_latest: Annotated[bool, typer.Option("--to-latest", help="To the end of the binlog as it is now.")] = False,
-    to_file: Annotated[str | None, typer.Option(metavar="FILE", help="To this binlog file; with --to-pos.")] = None,
-    to_pos: Annotated[int | None, typer.Option(metavar="N", min=4, help="The offset in --to-file.")] = None,
-    to_gtid: Annotated[
-        str | None, typer.Option(metavar="SET", help="Behind all transactions of this GTID set.")
-    ] = None,
-    to_datetime: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="To the first transaction since: RFC 3339 with its zone, or Unix seconds."),
-    ] = None,
+    to_earliest: EarliestOption = False,
+    to_latest: LatestOption = False,
+    to_file: FileOption = None,
+    to_pos: PosOption = None,
+    to_gtid: GtidOption = None,
+    to_datetime: DatetimeOption = None,
+    by_duration_s: DurationOption = None,
+    from_file: ExportOption = None,
     do_execute: Annotated[bool, typer.Option("--execute", help="Do it; without this, only the plan is shown.")] = False,
     yes: YesOption = False,
     output: OutputOption = Format.TABLE,
@@ -101,15 +166,24 @@ def reset(
     exist is refused: a file or an offset that is not there, GTIDs that were never executed,
     a time in the future. Forward, the changes in between never reach Redis; back, they are
     applied again. The move is a term of its own in 'hasync history'.
-    """
+
+    \b
+    hasync pause --wait
+    hasync position reset --by-duration 2h
+    hasync position reset --by-duration 2h --execute
+    hasync resume --wait
+    """  # noqa: D301 - \b keeps the lines of the examples apart
     call = invocation(ctx)
-    start = target(
+    start = aim(
         to_earliest=to_earliest,
         to_latest=to_latest,
         to_file=to_file,
         to_pos=to_pos,
         to_gtid=to_gtid,
         to_datetime=to_datetime,
+        by_duration_s=by_duration_s,
+        from_file=from_file,
+        now_s=call.clock.wall(),
     )
     name = call.stream(stream)
     if meaning := understood(start, now_s=call.clock.wall()):
@@ -124,64 +198,18 @@ def reset(
             say("nothing is changed; the same with --execute does it")
             return
         require_idle(plan)
-        _confirm(call, plan, asked=not yes)
+        _confirm(call, plan, yes=yes)
         epoch = execute(plan, ports, servers, clock=call.clock, by=call.operator)
         paused = ports.intents.get() is not None or ports.halts.get() is not None
     _show(plan, output, executed=True, epoch=epoch)
     say(f"{name}: moved to {plan.target}" + (f"; 'hasync resume -s {name}' lets it go on" if paused else ""))
 
 
-def target(
-    *,
-    to_earliest: bool,
-    to_latest: bool,
-    to_file: str | None,
-    to_pos: int | None,
-    to_gtid: str | None,
-    to_datetime: str | None,
-) -> Start:
-    """Return the one place that the options name. Raises typer.BadParameter."""
-    wishes: dict[str, Any] = {
-        "--to-earliest": "earliest" if to_earliest else None,
-        "--to-latest": "latest" if to_latest else None,
-        "--to-file": _in_file(to_file, to_pos),
-        "--to-gtid": None if to_gtid is None else {"gtid": to_gtid},
-        "--to-datetime": None if to_datetime is None else {"timestamp": _number(to_datetime)},
-    }
-    named = [option for option, raw in wishes.items() if raw is not None]
-    if len(named) != 1:
-        raise typer.BadParameter(f"name exactly one target, got {', '.join(named) or 'none'}", param_hint="--to-...")
-    try:
-        return read(wishes[named[0]])
-    except Fault as fault:
-        told = without_zone(to_datetime or "") or f"{wishes[named[0]]}: {fault}"
-        raise typer.BadParameter(told, param_hint=named[0]) from None
-
-
-def _in_file(file: str | None, pos: int | None) -> dict[str, Any] | None:
-    """Return the place in a file, None when none was named. Raises typer.BadParameter for half a place."""
-    if (file is None) != (pos is None):
-        raise typer.BadParameter("--to-file and --to-pos go together", param_hint="--to-file")
-    return None if file is None else {"file": file, "pos": pos}
-
-
-def _number(text: str) -> float | str:
-    """Return Unix seconds as a number; anything else as it is."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _confirm(call: Invocation, plan: Plan, *, asked: bool) -> None:
-    """Ask whoever is there. Raises HasyncError when the answer is no, or there is nobody to ask."""
-    if not asked:
-        return
-    if not call.outside.interactive:
-        raise HasyncError("not confirmed, and there is nobody to ask", hint="add --yes to do it without a question")
-    _show(plan, Format.TABLE, executed=False)
-    if not typer.confirm(f"Move {plan.stream} to {plan.target}?", err=True):
-        raise HasyncError("declined, nothing is changed")
+def _confirm(call: Invocation, plan: Plan, *, yes: bool) -> None:
+    """Show the plan to whoever is there, and ask. Raises HasyncError when the answer is no, or nobody is there."""
+    if call.outside.interactive and not yes:
+        _show(plan, Format.TABLE, executed=False)
+    ask(call, f"Move {plan.stream} to {plan.target}?", yes=yes)
 
 
 def _show(plan: Plan, output: Format, *, executed: bool, epoch: int | None = None) -> None:

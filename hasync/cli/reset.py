@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hasync.cli.invocation import Servers
+from hasync.cli.places import resting
 from hasync.cli.wording import place
 from hasync.coordination import StreamCoordination
 from hasync.errors import EndReason, HasyncError
@@ -37,9 +38,7 @@ class Plan:
     @property
     def now(self) -> Position | None:
         """Where a new term would resume: Redis' state wins."""
-        if self.state is not None and self.state.position is not None:
-            return self.state.redo_from or self.state.position
-        return self.acknowledged.position if self.acknowledged else None
+        return resting(self.acknowledged, self.state)
 
     @property
     def seq(self) -> int:

@@ -1,6 +1,6 @@
 """Storing config documents: one way for ``apply``, ``edit``, ``set`` and ``rollback``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hasync.cli.invocation import Invocation
 from hasync.cli.messages import warn
@@ -21,6 +21,10 @@ class Draft:
     held: str
     comment: str = ""
     based_on: int | None = None
+
+    def commented(self, comment: str) -> "Draft":
+        """Return it with a comment."""
+        return replace(self, comment=comment)
 
     def store(self, call: Invocation, configs: ConfigStore, *, dry_run: bool = False) -> str:
         """Store it unless it is in force already, and say what was done. Raises RevisionConflict."""

@@ -27,9 +27,9 @@ def without_zone(text: str) -> str:
     return f"{text!r} has no zone: write {when.isoformat()}Z if it is UTC, or add your own, such as +02:00"
 
 
-def understood(start: Start, *, now_s: float) -> str:
+def understood(start: Start | Position, *, now_s: float) -> str:
     """Say which moment is meant, empty where none is. Raises HasyncError when it has not come yet."""
-    if start.kind is not StartKind.TIMESTAMP:
+    if isinstance(start, Position) or start.kind is not StartKind.TIMESTAMP:
         return ""
     if start.timestamp > now_s:
         raise HasyncError(
@@ -39,9 +39,9 @@ def understood(start: Start, *, now_s: float) -> str:
     return f"the first transaction since {moment(start.timestamp)}"
 
 
-def prove(servers: Servers, start: Start) -> Position:
+def prove(servers: Servers, start: Start | Position) -> Position:
     """Return the place on the source. Raises HasyncError when the source has no such place, else as ``resolve``."""
-    if start.kind is StartKind.GTID:
+    if isinstance(start, Start) and start.kind is StartKind.GTID:
         _require_executed(resolve(servers, Start(kind=StartKind.LATEST)), start.gtid_set)
     return resolve(servers, start)
 

@@ -92,7 +92,7 @@ def test_applied_config_is_followed_and_can_be_rolled_back(deployment: Deploymen
         wait_until("it is in force", lambda: deployment.status()["config"]["in_force"] == 2, timeout_s=60)
         deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (1, 'ann')")
         deployment.wait_for_value(1, b"1/ann")
-        deployment.done("config", "rollback", "1")
+        deployment.done("config", "rollback", "1", "--yes")
         wait_until("it is in force", lambda: deployment.status()["config"]["in_force"] == 3, timeout_s=60)
         deployment.database.sql(f"INSERT INTO {deployment.name}.users VALUES (2, 'bob')")
         deployment.wait_for_value(2, b"bob")

@@ -257,7 +257,7 @@ def test_rollback_is_a_new_revision_with_the_old_document(stage: Stage) -> None:
         "would become revision 3 (the document of revision 1:"
         in stage.run("config", "rollback", "1", "--dry-run").stderr
     )
-    assert stage.run("config", "rollback", "1").exit_code == 0
+    assert stage.run("config", "rollback", "1", "--yes").exit_code == 0
     stored = stage.ports.configs.get()
     assert (stored.revision, stored.document, stored.comment) == (3, DOCUMENT, "rollback to revision 1")
 
@@ -265,7 +265,7 @@ def test_rollback_is_a_new_revision_with_the_old_document(stage: Stage) -> None:
 def test_rollback_to_the_same_document_stores_nothing(stage: Stage) -> None:
     """Going back to where one is changes nothing."""
     stage.apply()
-    assert "unchanged" in stage.run("config", "rollback", "1").stderr
+    assert "unchanged" in stage.run("config", "rollback", "1", "--yes").stderr
     assert stage.ports.configs.get().revision == 1
 
 
@@ -273,7 +273,7 @@ def test_rollback_to_a_document_that_is_not_valid_any_more_is_refused(stage: Sta
     """An old revision is checked like a new one."""
     stage.apply("version: 1\n")
     stage.apply()
-    assert stage.run("config", "rollback", "1").exit_code == 1
+    assert stage.run("config", "rollback", "1", "--yes").exit_code == 1
     assert stage.ports.configs.get().revision == 2
 
 

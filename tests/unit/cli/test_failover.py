@@ -5,36 +5,46 @@ import threading
 import pytest
 
 from hasync.cli.failover import PATIENCE_S
-from hasync.model.cluster import Intent, IntentKind
+from hasync.coordination import StreamCoordination
+from hasync.model.cluster import Intent, IntentKind, Leader
 from tests.unit.cli.stage import NOW, STREAM, Stage, halt
 
 
 @pytest.fixture
-def led(stage: Stage) -> Stage:
-    """A leads and hangs, b is next in the queue, c is unfit behind it."""
+def waiting(stage: Stage) -> dict[str, StreamCoordination]:
+    """The ports of those who stand in the queue."""
     stage.instances["c"] = stage.cluster.member("c")
+    return {name: stage.instances[name].stream(STREAM) for name in "bc"}
+
+
+@pytest.fixture
+def led(stage: Stage, waiting: dict[str, StreamCoordination]) -> Stage:
+    """A leads and hangs, b is next in the queue, c is unfit behind it."""
     stage.apply()
     stage.elect("a", epoch=4)
     for name, role in (("b", "standby"), ("c", "unfit")):
-        stage.instances[name].stream(STREAM).election.acquire(threading.Event(), 0.0)
+        waiting[name].election.acquire(threading.Event(), 0.0)
         stage.show(name, role, able=role == "standby")
     return stage
 
 
-def taken_over(stage: Stage, name: str, epoch: int) -> None:
-    """Have the one who is first in the queue lead, once the lock has been taken."""
+def lead(ports: StreamCoordination, epoch: int) -> None:
+    """Have the one who is first in the queue lead."""
+    leadership = ports.election.acquire(threading.Event(), 1.0)
+    assert leadership is not None
+    assert ports.terms.raise_epoch(leadership, epoch - 1) == epoch
+    ports.terms.publish(leadership, Leader(member=leadership.member, epoch=epoch, since=NOW))
+
+
+def test_lock_is_taken_from_a_leader_that_hangs(led: Stage, waiting: dict[str, StreamCoordination]) -> None:
+    """It had three seconds; the candidate leads under a higher epoch."""
 
     def elect() -> None:
-        if stage.ports.election.contenders()[:1] == (name,):
-            stage.clock.during_wait = lambda: None
-            stage.elect(name, epoch=epoch)
+        if led.ports.election.contenders()[:1] == ("b",):
+            led.clock.during_wait = lambda: None
+            lead(waiting["b"], 5)
 
-    stage.clock.during_wait = elect
-
-
-def test_lock_is_taken_from_a_leader_that_hangs(led: Stage) -> None:
-    """It had three seconds; the candidate leads under a higher epoch."""
-    taken_over(led, "b", 5)
+    led.clock.during_wait = elect
     answer = led.run("failover", "--candidate", "b", "--yes", "--reason", "NFS")
     assert answer.exit_code == 0, answer.stderr
     assert led.deposed == ["a"]
@@ -43,14 +53,16 @@ def test_lock_is_taken_from_a_leader_that_hangs(led: Stage) -> None:
     assert "b leads, epoch 5" in answer.stderr
 
 
-def test_leader_that_hands_over_in_order_keeps_its_lock_until_then(led: Stage) -> None:
+def test_leader_that_hands_over_in_order_keeps_its_lock_until_then(
+    led: Stage, waiting: dict[str, StreamCoordination]
+) -> None:
     """Nothing is taken by force that is given."""
 
     def hand_over() -> None:
         if led.ports.intents.get() is not None and led.lock is not None:
             led.cluster.delete(led.lock.lock_path)
             led.clock.during_wait = lambda: None
-            led.elect("b", epoch=5)
+            lead(waiting["b"], 5)
 
     led.clock.during_wait = hand_over
     answer = led.run("failover", "--candidate", "b", "--yes", "-o", "json")

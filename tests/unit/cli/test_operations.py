@@ -192,7 +192,7 @@ def test_history_tells_terms_newest_first(stage: Stage) -> None:
         if epoch < 3:
             instance.session.expire()
     assert [term["ended"] for term in stage.json("history")] == ["running", "without a word", "shutdown"]
-    lines = stage.run("history", "-n", "1").stdout.splitlines()
+    lines = stage.run("history", "-e", "-n", "1").stdout.splitlines()
     assert len(lines) == 2
     assert "binlog.000001:4" in lines[1]
     assert "new [stream]" in lines[1]
