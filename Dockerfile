@@ -2,28 +2,33 @@
 # The codec is compiled in the first stage, for the very Python that the second one has.
 #
 #   docker build -t hasync .
+#   docker build -t hasync --build-arg PYTHON_IMAGE=python:3.12-slim@sha256:… .    # the same bytes each time
 #   docker run --rm hasync --help
+ARG PYTHON_IMAGE=python:3.12-slim
 
-FROM python:3.12-slim AS build
+FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
-RUN python -m venv /opt/hasync
+RUN python -m venv /opt/tools && python -m venv /opt/hasync
 WORKDIR /src
-# What is locked changes seldom: its layer is built anew only when the lock file changes.
-COPY requirements/runtime.txt requirements/
-RUN /opt/hasync/bin/pip install --require-hashes --only-binary :all: -r requirements/runtime.txt
+# What is locked changes seldom: its layer is built anew only when a lock file changes. Nothing else is downloaded.
+COPY requirements/build.txt requirements/runtime.txt requirements/
+RUN /opt/tools/bin/pip install --require-hashes --only-binary :all: -r requirements/build.txt \
+    && /opt/hasync/bin/pip install --require-hashes --only-binary :all: -r requirements/runtime.txt
 COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./
 COPY hasync hasync
 # A slow image that looks like a fast one is worse than none: it is an error here when the codec was not compiled.
-RUN /opt/hasync/bin/pip wheel --no-deps --wheel-dir dist . \
-    && /opt/hasync/bin/pip install --no-deps dist/*.whl \
-    && cd / && /opt/hasync/bin/python -c "from hasync.binlog.codec import COMPILED; assert COMPILED" \
+# A compiled codec never imports Cython, and nobody installs anything into a running container.
+RUN /opt/tools/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . \
+    && /opt/hasync/bin/pip install --no-index --no-deps dist/*.whl \
     && /opt/hasync/bin/pip check \
-    && /opt/hasync/bin/pip uninstall --yes pip
+    && /opt/hasync/bin/pip uninstall --yes cython pip setuptools \
+    && cd / && /opt/hasync/bin/python -c "from hasync.binlog.codec import COMPILED; assert COMPILED" \
+    && /opt/hasync/bin/hasync --version
 
-FROM python:3.12-slim
+FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="hasync" \
       org.opencontainers.image.description="Keeps Redis in step with MySQL or MariaDB through the loss of any machine." \
       org.opencontainers.image.licenses="Apache-2.0"
