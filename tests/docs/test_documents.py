@@ -1,5 +1,6 @@
 """Documents of streams that pages show are valid, so are the examples, and Compose is what the pages say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,15 @@ def test_quick_start_names_composes_services() -> None:
     stream = config.parse(compose["configs"]["stream"]["content"])
     assert "shop.products" in stream.tables
     assert "CREATE TABLE shop.products" in compose["configs"]["schema"]["content"]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_values_of_the_chart_exist(page: Page) -> None:
+    """What a page sets on Helm's command line is a value of the chart."""
+    values = yaml.safe_load((ROOT / "deploy/helm/hasync/values.yaml").read_text())
+    for name in re.findall(r"--set(?:-string|-file)?[ =]([A-Za-z][\w.]*)=", page.text):
+        here = values
+        for part in name.split("."):
+            assert isinstance(here, dict)
+            assert part in here, name
+            here = here[part]
