@@ -89,6 +89,7 @@ def test_values_of_the_chart_exist(page: Page) -> None:
     for name in re.findall(r"--set(?:-string|-file)?[ =]([A-Za-z][\w.]*)=", page.text):
         here = values
         for part in name.split("."):
-            assert isinstance(here, dict)
+            if here == {}:  # the reader's own names
+                break
             assert part in here, name
             here = here[part]
