@@ -172,9 +172,12 @@ class Link:
     def __init__(self, login: Login, *, read_timeout_s: float, latch: Latch | None = None) -> None:
         """Connect. Raises SourceUnavailable, SourceRefused (account, TLS)."""
         self._latch = latch or Latch()
-        arguments = login.tls.arguments()
-        password = revealed(login.password)
-        with _logging_in(login), translated(login.host):
+        with _logging_in(login):
+            self._open(login, revealed(login.password), login.tls.arguments())
+        self.raw._read_timeout = read_timeout_s  # noqa: SLF001 - the handshake's limit was another
+
+    def _open(self, login: Login, password: str, arguments: dict[str, Any]) -> None:
+        with translated(login.host):
             dialled = _dial(login)
             self._duplicate = self._watch(dialled)
             try:
@@ -183,7 +186,6 @@ class Link:
                 dialled.close()
                 self._latch.forget(self._duplicate)
                 raise
-        self.raw._read_timeout = read_timeout_s  # noqa: SLF001 - the handshake's limit was another
 
     def _watch(self, dialled: socket.socket) -> socket.socket:
         try:
@@ -213,16 +215,20 @@ def _dial(login: Login) -> socket.socket:
 
 @contextmanager
 def _logging_in(login: Login) -> Iterator[None]:
-    """Take a password that worked before for one that is being rotated, when the server refuses it now."""
+    """Take a login that worked before and is refused now, or cannot be tried, for one that is being rotated."""
+    password = login.password
     try:
         yield
     except SourceRefused as refused:
-        if server_code(refused) in _LOGIN_REFUSED and isinstance(login.password, Password) and login.password.accepted:
-            hint = f"it worked before; it is read anew from {login.password.name} at each attempt"
-            raise SourceUnavailable(refused.message, hint=hint) from refused.__cause__
-        raise
-    if isinstance(login.password, Password):
-        login.password.accepted = True
+        if not isinstance(password, Password) or not password.accepted or not refused.local:
+            raise
+        if server_code(refused) in _LOGIN_REFUSED:
+            hint = f"it worked before; it is read anew from {password.name} at each attempt"
+        else:
+            hint = f"it worked before, so it is tried again: {refused.hint}"
+        raise SourceUnavailable(refused.message, hint=hint) from refused.__cause__
+    if isinstance(password, Password):
+        password.accepted = True
 
 
 def _shake_hands(login: Login, password: str, dialled: socket.socket, arguments: dict[str, Any]) -> Any:

@@ -62,9 +62,7 @@ class Exchange:
         except RedisError as error:
             raise self._not_connected(error) from error
         except ConfigInvalid as invalid:  # TLS files that cannot be used
-            refused = SinkRefused(f"{self._endpoint.name}: {invalid.message}", hint=invalid.hint)
-            refused.local = True
-            raise refused from invalid
+            raise self._unprepared(invalid) from invalid
         if isinstance(self._endpoint.password, Password):
             self._endpoint.password.accepted = True
         self._connection = connection
@@ -134,6 +132,15 @@ class Exchange:
             remedy = found.remedy.replace("tls.", "redis.tls.")
             return SinkUnavailable(f"{self._endpoint.name} is not trusted: {found.reason}", hint=remedy)
         return SinkUnavailable(f"{self._endpoint.name}: cannot connect: {error}")
+
+    def _unprepared(self, invalid: ConfigInvalid) -> HasyncError:
+        """Take files that worked before for ones that are being replaced."""
+        message, password = f"{self._endpoint.name}: {invalid.message}", self._endpoint.password
+        if isinstance(password, Password) and password.accepted:
+            return SinkUnavailable(message, hint=f"it worked before, so it is tried again: {invalid.hint}")
+        refused = SinkRefused(message, hint=invalid.hint)
+        refused.local = True
+        return refused
 
     def _login_refused(self, refused: HasyncError, code: str) -> HasyncError:
         """Take a password that worked before for one that is being rotated, when the server refuses it now."""

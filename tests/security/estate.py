@@ -14,7 +14,18 @@ from typing import Any, Self
 import pymysql
 from kazoo.client import KazooClient
 
-from testbed import Authority, MariaDb, MySql, Redis, Server, SqlServer, ZooKeeper, wait_until
+from testbed import (
+    Authority,
+    Certificate,
+    DeadlineError,
+    MariaDb,
+    MySql,
+    Redis,
+    Server,
+    SqlServer,
+    ZooKeeper,
+    wait_until,
+)
 
 ROOT = Path(__file__).parents[2]
 ACCOUNTS = ROOT / "docs" / "accounts"
@@ -33,14 +44,30 @@ def statements(name: str, password: str = "") -> str:
 class Estate:
     """Servers, accounts and secrets of one deployment; ``secrets`` holds the passwords that the files begin with."""
 
-    def __init__(self, place: Path, *, database: str, options: Mapping[str, str] | None = None) -> None:
-        """Choose the servers; nothing is started before the ``with``."""
+    def __init__(
+        self,
+        place: Path,
+        *,
+        database: str,
+        secrets: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Choose the servers; nothing is started before the ``with``.
+
+        ``secrets``: other ones, by name; with ``key`` hasync shows a certificate to all servers, whose key is
+        sealed with it. ``settings``: more variables for all processes.
+        """
+        self.settings = dict(settings or {})
+        self.client: Certificate | None = None
         self.place = place
         self.database = database
         self.authority = Authority(place / "tls")
-        self.secrets = {"source": "first-source", "redis": "first-redis", "zookeeper": "hasync:first-zookeeper"}
+        first = {"source": "first-source", "redis": "first-redis", "zookeeper": "hasync:first-zookeeper"}
+        self.secrets = first | dict(secrets or {})
+        if "key" in self.secrets:
+            self.client = self.authority.issue("hasync", key_password=self.secrets["key"])
         certificate = self.authority.issue("server")
-        self.source: SqlServer = DATABASES[database](place, tls=certificate, options=options)
+        self.source: SqlServer = DATABASES[database](place, tls=certificate)
         users = {"aclfile": str(place / "users.acl"), "appendonly": "yes"}
         self.redis = Redis(place, tls=certificate, options=users, username="admin", password="admin")
         self.zookeeper = ZooKeeper(place, tls=certificate)
@@ -116,7 +143,21 @@ class Estate:
             "HASYNC_ZOOKEEPER__TLS__CA": str(self.authority.file),
             "HASYNC_HTTP__PORT": "0",
             "HASYNC_LOG__FORMAT": "json",
+            **self._shown_to_zookeeper(),
+            **self.settings,
         }
+
+    def _shown_to_zookeeper(self) -> dict[str, str]:
+        prefix = "HASYNC_ZOOKEEPER__TLS__"
+        return {f"{prefix}{name.upper()}": value for name, value in self._tls().items() if name != "ca"}
+
+    def _tls(self) -> dict[str, str]:
+        """Return the part ``tls`` of a config document."""
+        found = {"ca": str(self.authority.file)}
+        if self.client is not None:
+            key = {"key": str(self.client.key), "key_password": f"file:{self.file('key')}"}
+            found |= {"cert": str(self.client.cert), **key}
+        return found
 
     def document(self) -> str:
         """Return the stream's config."""
@@ -128,13 +169,13 @@ class Estate:
                     "user": "hasync",
                     "password": f"file:{self.file('source')}",
                     "start": "earliest",
-                    "tls": {"ca": str(self.authority.file)},
+                    "tls": self._tls(),
                 },
                 "redis": {
                     "url": f"rediss://{self.redis.address}/0",
                     "username": "hasync",
                     "password": f"file:{self.file('redis')}",
-                    "tls": {"ca": str(self.authority.file)},
+                    "tls": self._tls(),
                 },
                 "tables": {
                     "shop.users": [
@@ -216,7 +257,12 @@ class Estate:
     def wait_for(self, number: int, name: str) -> None:
         """Wait until Redis has a row."""
         key, value = f"user:{number}", name.encode()
-        wait_until(f"{key} is {name}", lambda: self.admin("GET", key) == value, timeout_s=DEADLINE_S)
+        try:
+            wait_until(f"{key} is {name}", lambda: self.admin("GET", key) == value, timeout_s=DEADLINE_S)
+        except DeadlineError:
+            for log in sorted(self.place.glob("*.log")):
+                sys.stderr.write("\n".join([log.name, *log.read_text().splitlines()[-8:], ""]))
+            raise
 
     def kill_readers(self) -> None:
         """End the leader's connections to the source, as a restart of the network would."""

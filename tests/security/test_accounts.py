@@ -132,7 +132,7 @@ def test_account_reaches_nothing_else(estate: Estate) -> None:
             ("EVAL", "return 1", "0"),
             ("KEYS", "*"),
         ):
-            with pytest.raises(Exception, match="(?i)permission"):
+            with pytest.raises(Exception, match=r"(?i)permission"):
                 client.execute_command(*words)
     with estate.source.connect(user="hasync", password=estate.secrets["source"]) as own, own.cursor() as cursor:
         for statement in ("SELECT * FROM shop.users", "INSERT INTO shop.users VALUES (9, 'x')", "CREATE DATABASE x"):
@@ -144,7 +144,7 @@ def test_plain_connection_is_refused_by_the_account(estate: Estate) -> None:
     """REQUIRE SSL holds also where the server itself would take plain connections."""
     estate.source.sql("SET GLOBAL require_secure_transport = OFF")
     try:
-        with pytest.raises(Exception, match="(?i)denied|secure"):
+        with pytest.raises(Exception, match=r"(?i)denied|secure"):
             estate.source.connect(user="hasync", password=estate.secrets["source"], ssl=None, ssl_disabled=True)
     finally:
         estate.source.sql("SET GLOBAL require_secure_transport = ON")
@@ -175,7 +175,7 @@ def test_tree_belongs_to_the_identity_alone(estate: Estate) -> None:
                 ("digest", "hasync", 31)
             ], path
         assert len(paths) > 10
-    with estate.tree("somebody:else") as stranger, pytest.raises(Exception, match="NoAuth|^$"):
+    with estate.tree("somebody:else") as stranger, pytest.raises(Exception, match=r"NoAuth|^$"):
         stranger.get(f"/hasync/streams/{STREAM}/config")
 
 
