@@ -1,4 +1,4 @@
-"""Kill, freeze and kill again, and print how long nothing was written."""
+"""Hand over, kill, and freeze, again and again, and print how long nothing was written."""
 
 import argparse
 import sys
@@ -21,6 +21,7 @@ CAUGHT_UP_WITHIN_S = 120.0
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.failover", description=__doc__)
+    parser.add_argument("--switchovers", type=int, default=50, help="hand-overs to the next instance, by the command")
     parser.add_argument("--kills", type=int, default=100, help="SIGKILLs of the leading worker")
     parser.add_argument("--together", type=int, default=30, help="SIGKILLs of supervisor and worker together")
     parser.add_argument("--stops", type=int, default=30, help="SIGSTOPs of the leading worker")
@@ -63,9 +64,10 @@ def audit(load: Load, bed: Testbed) -> tuple[int, int]:
     return lost, doubled
 
 
-def faults(asked: argparse.Namespace) -> list[tuple[str, Callable[[Instance], None], int, Budget]]:
+def faults(asked: argparse.Namespace, fleet: Fleet) -> list[tuple[str, Callable[[Instance], None], int, Budget]]:
     """Return each kind of fault with its name, how often it is wanted, and what is promised of it."""
     return [
+        ("switchover", fleet.hand_over, asked.switchovers, Budget(p99_s=0.25)),
         ("SIGKILL worker", Instance.kill_worker, asked.kills, Budget(p50_s=0.15, p99_s=1.0)),
         ("SIGKILL both", Instance.kill_both, asked.together, Budget(p99_s=asked.session_timeout + 1)),
         ("SIGSTOP worker", Instance.stop_worker, asked.stops, Budget(p99_s=asked.heartbeat + 1)),
@@ -76,7 +78,7 @@ def suffer(asked: argparse.Namespace, fleet: Fleet, watch: Watch) -> list[Figure
     """Go through all kinds of faults."""
     within_s = asked.session_timeout + asked.heartbeat + 30
     figures = []
-    for name, fault, count, budget in faults(asked):
+    for name, fault, count, budget in faults(asked, fleet):
         if count:
             print(f"{name}, {count} times:", flush=True)
             found = gaps(fleet, watch, fault, count, within_s)

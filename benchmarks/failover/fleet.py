@@ -130,9 +130,7 @@ class Fleet:
                 instance.process.start()
         wait_until(
             "all are back",
-            lambda: (
-                sorted(each.state for each in self.instances) == ["leader"] + ["standby"] * (len(self.instances) - 1)
-            ),
+            self._settled,
             timeout_s=BACK_WITHIN_S,
             poll_s=0.1,
         )
@@ -141,6 +139,17 @@ class Fleet:
     def _settled(self) -> bool:
         states = sorted(each.state for each in self.instances)
         return states == ["leader", *["standby"] * (len(self.instances) - 1)]
+
+    def hand_over(self, leader: Instance) -> None:
+        """Have the instance after this one lead, by the operators' command; again until that instance is able to."""
+        successor = self.instances[(self.instances.index(leader) + 1) % len(self.instances)]
+        words = ("switchover", "--stream", STREAM, "--to", successor.member, "--reason", "benchmark", "--yes")
+        wait_until(f"{successor.member} is asked to lead", lambda: self._accepted(*words), timeout_s=BACK_WITHIN_S)
+
+    def _accepted(self, *words: str) -> bool:
+        """Whether a command succeeds."""
+        command = [sys.executable, "-m", "hasync", *words]
+        return not subprocess.run(command, env=self._settings, cwd=ROOT, check=False, capture_output=True).returncode
 
     def steps(self) -> str:
         """Return the median of each step of the takeovers, as ``hasync history`` knows them."""
