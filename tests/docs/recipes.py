@@ -72,6 +72,7 @@ def _recipe(number: int, blocks: list[Block]) -> Recipe:
             recipe.changes.append(Change(sql=one_transaction(block.text, where)))
         elif block.language == "redis":
             recipe.changes[-1].commands = block.text.strip()
+            assert recipe.changes[-1].commands, f"{where}: an empty block; write {NOTHING}"
         elif block.language == "redis-cli":
             recipe.changes[-1].looks += _looks(block.text, where)
         else:
