@@ -4,10 +4,10 @@
 python := .venv/bin/python
 # Most tests wait for servers more than they compute.
 workers ?= 3
-sources := hasync testbed demo benchmarks monitoring tests
+sources := hasync testbed demo benchmarks monitoring chaos tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench dashboards monitoring chart docs check lint types contracts lock clean distclean
+.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench chaos dashboards monitoring chart docs check lint types contracts lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: setup ## Rows per second beside go-mysql and others (ARGS=--quick: three 
 
 failover-bench: setup ## Kill and freeze leaders under load; how long nothing is written (ARGS="--kills 10": fewer)
 	@$(python) -m benchmarks.failover $(ARGS)
+
+chaos: tools ## Random faults on a cluster in network namespaces (CHAOS_S=600: ten minutes; ARGS="--only F5 --seed 7 --db mariadb"; root)
+	@$(python) -m chaos --seconds $${CHAOS_S:-1800} $(ARGS)
 
 dashboards: setup ## Make the Grafana dashboards and the tables of docs/monitoring.md anew
 	@$(python) -m monitoring.dashboards

@@ -27,7 +27,10 @@ class Difference:
 def demanded(database: SqlServer) -> dict[str, object]:
     """Return every key that the tables demand, with its content."""
     keys: dict[str, object] = {}
-    with database.connect(autocommit=False, connect_timeout=2, read_timeout=10) as connection, connection.cursor() as cursor:
+    with (
+        database.connect(autocommit=False, connect_timeout=2, read_timeout=10) as connection,
+        connection.cursor() as cursor,
+    ):
         keys |= {f"account:{row[0]}": str(row[1]) for row in _rows(cursor, "SELECT id, balance FROM chaos.account")}
         keys |= {f"count:{row[0]}": str(row[1]) for row in _rows(cursor, "SELECT id, n FROM chaos.counter")}
         for number, note, size in _rows(cursor, "SELECT id, note, size FROM chaos.entry"):

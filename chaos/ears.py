@@ -48,7 +48,9 @@ def heard(line: bytes) -> tuple[str, Heard] | None:
     key, _, value = rest.partition(b'" "')
     if verb == b"SET" and key == KEY.encode():
         text = value.partition(b'}" "')[0]  # no options are expected; they would stand behind
-        return "", Heard(kind="write", at=at, peer=peer, state=state_of(text.replace(b'\\"', b'"').replace(b"\\\\", b"\\")))
+        return "", Heard(
+            kind="write", at=at, peer=peer, state=state_of(text.replace(b'\\"', b'"').replace(b"\\\\", b"\\"))
+        )
     return None
 
 
@@ -149,4 +151,7 @@ class Ear:
                     pipe.echo(token)
                     role, raw, _ = pipe.execute()
                 with self._lock:
-                    self._looks[token] = (role[0].decode() if isinstance(role[0], bytes) else str(role[0]), state_of(raw))
+                    self._looks[token] = (
+                        role[0].decode() if isinstance(role[0], bytes) else str(role[0]),
+                        state_of(raw),
+                    )

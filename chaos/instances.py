@@ -27,7 +27,7 @@ class Instance:
         """Prepare it; ``settings``: its environment."""
         self.node = node
         self.member = node.name
-        own = {"HASYNC_MEMBER_ID": node.name, "HASYNC_HTTP__HOST": "0.0.0.0", "HASYNC_HTTP__PORT": str(PORT)}  # noqa: S104
+        own = {"HASYNC_MEMBER_ID": node.name, "HASYNC_HTTP__HOST": "0.0.0.0", "HASYNC_HTTP__PORT": str(PORT)}
         self.settings = settings | own
         self.log = directory / "logs" / node.name / "hasync.log"
         self.log.parent.mkdir(parents=True)

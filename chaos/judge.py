@@ -58,7 +58,9 @@ def _content(record: Record) -> Iterator[Violation]:
     if record.doubled:
         yield _say("I8", f"{record.doubled} changes of counters were applied twice")
     if torn := [total for _, total in record.sums if total != TOTAL]:
-        yield _say("I6", f"{len(torn)} of {len(record.sums)} looks saw half a transfer: a sum of {torn[0]}, not {TOTAL}")
+        yield _say(
+            "I6", f"{len(torn)} of {len(record.sums)} looks saw half a transfer: a sum of {torn[0]}, not {TOTAL}"
+        )
     for leak in record.leaked:
         yield _say("I12", leak)
 
@@ -85,7 +87,9 @@ def _positions(record: Record, promise: Promise) -> Iterator[Violation]:
             text = f"ZooKeeper says sequence {pair.acknowledged_seq}, Redis only {pair.state.seq}"
             yield _say("I5", text)
         if pair.acknowledged_seq < highest and not (detected or promise.loses_zookeeper or promise.moves):
-            yield _say("I5", f"ZooKeeper's position went from {highest} back to {pair.acknowledged_seq}, no loss was logged")
+            yield _say(
+                "I5", f"ZooKeeper's position went from {highest} back to {pair.acknowledged_seq}, no loss was logged"
+            )
         highest = pair.acknowledged_seq
 
 

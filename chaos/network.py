@@ -1,4 +1,4 @@
-"""A network of one's own: a bridge in an unnamed namespace, one more namespace for each node, firewalls that are undone.
+"""A network of one's own: a bridge in an unnamed namespace, one more for each node, firewalls that are undone.
 
 The namespaces have no names: they last as long as a process is in them, so nothing is left behind by a run that was
 killed, and runs beside each other cannot collide.  Each node has a mount namespace too, for its own /etc/hosts.
@@ -99,7 +99,8 @@ class Node:
         self._connect(number)
 
     def _apart(self) -> bool:
-        return all(os.readlink(f"/proc/{self.pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}") for kind in KINDS)
+        theirs, ours = Path(f"/proc/{self.pid}/ns"), Path("/proc/self/ns")
+        return all((theirs / kind).readlink() != (ours / kind).readlink() for kind in KINDS)
 
     def _connect(self, number: int) -> None:
         port = f"v{number}"
@@ -146,7 +147,9 @@ class Node:
 
     def lose(self, share: float) -> Cut:
         """Lose that share of all packets that arrive."""
-        return self._add((("INPUT", "-m", "statistic", "--mode", "random", "--probability", f"{share:g}", "-j", "DROP"),))
+        return self._add(
+            (("INPUT", "-m", "statistic", "--mode", "random", "--probability", f"{share:g}", "-j", "DROP"),)
+        )
 
     def redirect(self, peer: str, port: int, to: str) -> Cut:
         """Send new connections to ``peer:port`` elsewhere, ``host:port``."""

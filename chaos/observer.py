@@ -29,7 +29,11 @@ class Observer:
         """Begin to watch."""
         self._ears = [Ear(server) for server in self._world.redises]
         looks = self._looks
-        self._eyes = [Eye("positions", looks.pair, 0.2), Eye("accounts", looks.sums, 0.05), Eye("dumps", looks.dumps, 0.7)]
+        self._eyes = [
+            Eye("positions", looks.pair, 0.2),
+            Eye("accounts", looks.sums, 0.05),
+            Eye("dumps", looks.dumps, 0.7),
+        ]
         self._eyes += [
             Eye(instance.member, partial(looks.standing, instance), 0.25) for instance in self._world.instances
         ]
@@ -65,7 +69,9 @@ class Observer:
     def deaf(self) -> tuple[str, ...]:
         """What was not seen or heard lately, though all should be well."""
         now = time.time()
-        eyes = [f"{eye.name} not seen for {now - eye.looked:.1f} s" for eye in self._eyes if now - eye.looked > DEAF_AFTER_S]
+        eyes = [
+            f"{eye.name} not seen for {now - eye.looked:.1f} s" for eye in self._eyes if now - eye.looked > DEAF_AFTER_S
+        ]
         ears = [
             f"{ear.server.name} not heard for {now - ear.last_heard:.1f} s"
             for ear in self._ears
@@ -81,5 +87,3 @@ class Observer:
             text = instance.log.read_bytes()[start:].decode(errors="replace") if instance.log.exists() else ""
             found += [f"{word} in the log of {instance.member}" for word in words if word in text]
         return tuple(found)
-
-

@@ -16,8 +16,8 @@ class State:
 class Heard:
     """One line of a server's MONITOR, or of its silence; in the server's own order.
 
-    ``kind``: ``write`` (the state key was set; ``peer``: by whom, an address), ``gone`` (it was deleted), ``look`` (we
-    read role and state in one step) or ``deaf`` (the connection was lost, or had to be made: what was before is unknown).
+    ``kind``: ``write`` (the state key was set; ``peer``: by whom, an address), ``gone`` (it was deleted), ``look``
+    (we read role and state in one step) or ``deaf`` (the connection was lost, or had to be made: what was before is unknown).
     ``at``: seconds of the server's clock for a line, of ours otherwise (it is one machine).
     """
 
@@ -43,7 +43,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What an instance said of itself, and what its processes used.  ``leads``: its epoch when it says it leads, else 0."""
+    """What an instance said of itself, and what its processes used.  ``leads``: its epoch while it leads, else 0."""
 
     at: float
     member: str

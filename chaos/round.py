@@ -5,6 +5,7 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import pymysql
@@ -79,7 +80,7 @@ class Stage:
     def play(self, number: int, faults: list[Fault], seed: str) -> Round:
         """Play one round; never raises for what the cluster does."""
         begun = time.monotonic()
-        chance = random.Random(seed)  # noqa: S311
+        chance = random.Random(seed)
         record = self.observer.begin()
         commits = self.workload.commits
         scene, why = None, ""
@@ -189,7 +190,7 @@ def gap(record: Record) -> float:
         line.at for lines in record.heard.values() for line in lines if line.kind == "write" and not line.role
     )
     near = [at for at in times if at >= record.fault_at - 0.5]
-    return max((later - earlier for earlier, later in zip(near, near[1:], strict=False)), default=0.0)
+    return max((later - earlier for earlier, later in pairwise(near)), default=0.0)
 
 
 def ephemerals(world: World) -> int:

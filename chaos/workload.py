@@ -39,7 +39,7 @@ class Workload:
         """Store the tables."""
         database.script(SCHEMA)
         self._database = database
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)
         self._pause_s = pause_s
         self._stop, self._going, self._idle = threading.Event(), threading.Event(), threading.Event()
         self._idle.set()

@@ -1,4 +1,4 @@
-"""The whole cluster: three instances, three ZooKeepers, two databases, two Redis with three Sentinels, each on its node."""
+"""The cluster: three instances, three ZooKeepers, two databases, two Redis with three Sentinels, each on its node."""
 
 import os
 import shutil
@@ -57,7 +57,7 @@ FOLLOW: Final = {
     "mariadb": "CHANGE MASTER TO MASTER_HOST='{host}', MASTER_PORT={port}, MASTER_USER='root', "
     "MASTER_PASSWORD='root', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1; START SLAVE",
 }
-EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - in namespaces that nobody else reaches
+EVERYWHERE: Final = "0.0.0.0"
 
 
 class World:
@@ -71,16 +71,16 @@ class World:
         self._mount(directory / "logs", LOG_DISK)
         self.workers = [Node(f"w{n}", 10 + n, directory) for n in (1, 2, 3)]
         self.nodes = {node.name: node for node in self.workers}
-        self.ensemble = Ensemble(directory / "zookeeper", options={"clientPortAddress": EVERYWHERE, "preAllocSize": 512})
+        self.ensemble = Ensemble(
+            directory / "zookeeper", options={"clientPortAddress": EVERYWHERE, "preAllocSize": 512}
+        )
         for number, member in enumerate(self.ensemble, 1):
             self._on(f"zk{number}", 20 + number, member)
         kind = MySql if database == "mysql" else MariaDb
         more: dict[str, str | int | None] = {"bind-address": EVERYWHERE}
         if database == "mariadb":
             more["log-slave-updates"] = "ON"
-        self.databases: list[SqlServer] = [
-            kind(directory, name=f"db{n}", server_id=n, options=more) for n in (1, 2)
-        ]
+        self.databases: list[SqlServer] = [kind(directory, name=f"db{n}", server_id=n, options=more) for n in (1, 2)]
         durable: dict[str, str | int] = {"appendonly": "yes", "repl-timeout": 5}
         first = Redis(directory, name="rd1", options=durable)
         self._on("rd1", 41, first)
@@ -134,7 +134,9 @@ class World:
         self.follow()
         for node in self.workers:
             node.resolve(self.names)
-        wait_until("Sentinels know each other", lambda: all(s.companions() == (1, 2) for s in self.sentinels), timeout_s=30)
+        wait_until(
+            "Sentinels know each other", lambda: all(s.companions() == (1, 2) for s in self.sentinels), timeout_s=30
+        )
 
     def start_instances(self) -> None:
         """Store the config and start hasync; return when one leads and two stand by."""
