@@ -31,7 +31,7 @@ SAMPLES: Final[Mapping[str, Sample]] = MappingProxyType(
         "source.start": Sample("{file: binlog.000042, pos: 157}", "now"),
         "source.tls": Sample("{ca: /etc/ssl/mysql-ca.pem}"),
         "source.connect_timeout": Sample("3s", "5m"),
-        "redis.url": Sample("rediss://redis:6379/0", "redis://:secret@redis/0"),
+        "redis.url": Sample("rediss://redis:6379/0", "redis://redis/cache"),
         "redis.username": Sample("hasync", ""),
         "redis.password": Sample("file:/run/secrets/redis", "s3cret"),
         "redis.tls": Sample("{ca: /etc/ssl/redis-ca.pem}"),
