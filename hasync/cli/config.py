@@ -137,6 +137,7 @@ def diff(
     """
     call = invocation(ctx)
     document = read(file)
+    checked(document, file)  # what is refused may hold a secret in the wrong place, which is not to be shown
     name = call.stream(stream)
     with call.connect() as cluster:
         current = in_force(cluster.stream(name).configs)
@@ -255,7 +256,8 @@ def history(
     with call.connect() as cluster:
         revisions = existing(cluster, name).configs.history(number)
     documents = [{key: value for key, value in found.to_json().items() if key != "document"} for found in revisions]
-    emit(documents, output, table("REVISION", "APPLIED", "BY", "SHA256", "COMMENT", rows=[_row(r) for r in revisions]))
+    columns, spare = ("REVISION", "APPLIED", "BY", "SHA256", "COMMENT"), ("SHA256", "BY")
+    emit(documents, output, table(*columns, rows=[_row(each) for each in revisions], spare=spare))
 
 
 def _row(revision: ConfigRevision) -> list[Any]:

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from hasync.cli.documents import STDIN, checked, read, size
@@ -171,13 +174,19 @@ def _failed(name: str, error: HasyncError) -> Check:
 def _show(findings: Sequence[Finding], output: Format) -> None:
     ok = not any(finding.failed for finding in findings)
     document = {"ok": ok, "checks": [finding.to_json() for finding in findings]}
-    emit(document, output, *(line for finding in findings for line in _lines(finding)))
+    lines = Table.grid(padding=(0, 1, 0, 0))  # so that what does not fit on a line goes on below its own column
+    for finding in findings:
+        for mark, text in _lines(finding):
+            lines.add_row(mark, text)
+    emit(document, output, lines)
 
 
-def _lines(finding: Finding) -> list[Text]:
+def _lines(finding: Finding) -> list[tuple[Text, RenderableType]]:
     check = finding.check
     mark, style = ("✔", "green") if check.ok else ("!", "yellow") if check.warning else ("✘", "red")
-    lines = [Text.assemble((mark, style), f" {finding.about}  {check.name}: {check.detail}")]
+    lines: list[tuple[Text, RenderableType]] = [
+        (Text(mark, style=style), Text(f"{finding.about}  {check.name}: {check.detail}"))
+    ]
     if check.remedy and not check.ok:
-        lines.append(Text(f"    → {check.remedy}", style="dim"))
+        lines.append((Text(""), Padding(Text(f"→ {check.remedy}", style="dim"), (0, 0, 0, 2), expand=False)))
     return lines

@@ -1,7 +1,7 @@
 """Data on standard output: a table for people, JSON or YAML for programs."""
 
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -16,6 +16,9 @@ from hasync.cli.options import Format
 
 GAP: Final = 2
 """Blanks between two columns."""
+
+FOLDED: Final = 24
+"""The last column of a table may be folded to this."""
 
 PIPE_WIDTH: Final = 400
 """Columns when nobody looks: a line of a table must not be broken for a program that reads it."""
@@ -57,7 +60,10 @@ def table(*columns: str, rows: Sequence[Sequence[str | Text]], spare: Sequence[s
 
 
 class _Table:
-    """A table that leaves columns out rather than break every line; what still does not fit is folded."""
+    """A table that leaves columns out rather than break every line.
+
+    Its last column is folded where it is long; the others only when nothing is left to leave out.
+    """
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[str | Text]], spare: Sequence[str]) -> None:
         self._columns = columns
@@ -69,18 +75,24 @@ class _Table:
         cells = {name: [name, *(str(row[at]) for row in self._rows)] for at, name in enumerate(self._columns)}
         widths = {name: max(map(cell_len, texts)) + GAP for name, texts in cells.items()}
         for name in self._spare:
-            if sum(widths.values()) - GAP > options.max_width:
+            if _needed(widths) > options.max_width:
                 del widths[name]
-        yield self._drawn(widths)
+        yield self._drawn(widths, whole=_needed(widths) <= options.max_width)
 
-    def _drawn(self, shown: Container[str]) -> Table:
+    def _drawn(self, shown: Container[str], *, whole: bool) -> Table:
         made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
         kept = [at for at, name in enumerate(self._columns) if name in shown]
         for at in kept:
-            made.add_column(self._columns[at], overflow="fold")
+            made.add_column(self._columns[at], overflow="fold", no_wrap=whole and at != kept[-1])
         for row in self._rows:
             made.add_row(*(row[at] for at in kept))
         return made
+
+
+def _needed(widths: Mapping[str, int]) -> int:
+    """Return the least width that breaks no line but those of the last column."""
+    *others, last = widths.values()
+    return sum(others) + min(last - GAP, FOLDED)
 
 
 def facts(*rows: tuple[str, str | Text]) -> Table:

@@ -1,5 +1,6 @@
 """Showing streams once, or again and again."""
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -61,7 +62,7 @@ class Screen:
     def watch(self, asked: Sequence[str]) -> None:
         """Show them again and again; ends by KeyboardInterrupt."""
         never, screen, clock = threading.Event(), console(), self._call.clock
-        if self._output is not Format.TABLE or not screen.is_terminal:
+        if self._output is not Format.TABLE or not sys.stdout.isatty():
             while True:
                 self.show(summarise(self._cluster, asked), repeated=True)
                 clock.wait(never, WATCH_EVERY_S)

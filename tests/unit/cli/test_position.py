@@ -1,7 +1,9 @@
 """``hasync position``: three places side by side, and moving a stream by hand."""
 
+import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -321,3 +323,52 @@ def test_reset_that_broke_off_can_be_repeated(settled: Stage) -> None:
     assert first.exit_code == 1
     assert settled.run("position", "reset", *TARGET, "--execute", "--yes").exit_code == 0
     assert settled.ports.positions.load().value.position == place(200)
+
+
+# ------------------------------------------------------------------- export, history, times
+
+
+def test_exported_position_can_be_reset_to(settled: Stage, tmp_path: Path) -> None:
+    """It is where a new term would resume: Redis' place wins; without a file it goes to standard output."""
+    file = tmp_path / "orders.json"
+    assert settled.run("position", "export", str(file)).exit_code == 0
+    assert json.loads(file.read_text())["position"]["pos"] == 500
+    assert json.loads(settled.run("position", "export").stdout)["stream"] == STREAM
+    settled.source.answer = place(500)
+    plan = settled.json("position", "reset", "--from-file", str(file))
+    assert plan["target"]["pos"] == 500
+    assert settled.source.opened[-1] == place(500)
+
+
+def test_other_file_is_no_exported_position(settled: Stage, tmp_path: Path) -> None:
+    """One line, and where such a file comes from."""
+    file = tmp_path / "x.json"
+    for text in ("{}", "[]", "no"):
+        file.write_text(text)
+        answer = settled.run("position", "reset", "--from-file", str(file))
+        assert answer.exit_code == 1
+        assert "position export" in answer.stderr
+
+
+def test_stream_without_a_position_exports_nothing(stage: Stage) -> None:
+    """The config's start is not a position."""
+    stage.apply()
+    answer = stage.run("position", "export")
+    assert answer.exit_code == 1
+    assert "source.start" in answer.stderr
+
+
+def test_reset_by_a_duration_goes_back_from_now(settled: Stage) -> None:
+    """The moment that is meant is said before anything is done."""
+    answer = settled.run("position", "reset", "--by-duration", "2h")
+    assert answer.exit_code == 0
+    assert "the first transaction since 2027-01-15T06:00:00Z" in answer.stderr
+    assert settled.source.opened[-1] == Start(kind=StartKind.TIMESTAMP, timestamp=NOW - 7200)
+
+
+def test_history_of_positions_has_a_line_for_each_term(settled: Stage) -> None:
+    """From where to where; a reset is a term of the command's."""
+    settled.run("position", "reset", *TARGET, "--execute", "--yes")
+    (term, *_) = settled.json("position", "history")
+    assert (term["member"], term["end"]["pos"]) == ("cli-here-7", 200)
+    assert "binlog.000001:200" in settled.run("position", "history").stdout
