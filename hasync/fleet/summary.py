@@ -1,7 +1,7 @@
 """The standing of a stream in the whole cluster, put together from ZooKeeper and its leader's own words."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -36,10 +36,16 @@ class Facts:
     intent: Intent | None
     members: tuple[Member, ...]
     refusals: tuple[CoordinationRefused, ...] = ()
+    parser: Callable[[str], StreamConfig] = field(default=parse, repr=False, compare=False)
 
     @classmethod
-    def read(cls, ports: StreamCoordination, members: tuple[Member, ...]) -> "Facts":
-        """Read them; one znode that is not understood hides no other. Raises CoordinationUnavailable."""
+    def read(
+        cls, ports: StreamCoordination, members: tuple[Member, ...], *, parser: Callable[[str], StreamConfig] = parse
+    ) -> "Facts":
+        """Read them; one znode that is not understood hides no other. Raises CoordinationUnavailable.
+
+        ``parser``: of the config's document; whoever looks again and again remembers what it parsed.
+        """
         revision, unreadable = None, ""
         refusals: list[CoordinationRefused] = []
         try:
@@ -57,6 +63,7 @@ class Facts:
             intent=_read(ports.intents.get, refusals),
             members=tuple(member for member in members if ports.stream in member.streams),
             refusals=tuple(refusals),
+            parser=parser,
         )
 
     def config(self) -> tuple[StreamConfig | None, str]:
@@ -64,7 +71,7 @@ class Facts:
         if self.revision is None:
             return None, self.unreadable or "no config; apply one with 'hasync config apply'"
         try:
-            return parse(self.revision.document), ""
+            return self.parser(self.revision.document), ""
         except ConfigInvalid as invalid:
             return None, f"revision {self.revision.revision} is refused: {'; '.join(invalid.problems)}"
 

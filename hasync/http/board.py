@@ -14,7 +14,7 @@ from hasync.ports import Clock
 EVERY_S: Final = 1.0
 """How often ZooKeeper is read while somebody looks."""
 
-SHARE: Final = 3.0
+SHARE: Final = 5.0
 """After a look that took long, so many times as long is waited: many streams do not keep ZooKeeper busy."""
 
 LINGER_S: Final = 10.0

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from hasync.errors import CoordinationUnavailable
-from hasync.fleet.survey import Picture, Rate
+from hasync.errors import ConfigInvalid, CoordinationUnavailable
+from hasync.fleet.survey import Configs, Picture, Rate
 from hasync.http.board import LINGER_S, Board
 from hasync.http.view import Teller
-from tests.unit.http.stage import Scene, SetClock, Surveyor, a_log
+from tests.unit.http.stage import DOCUMENT, Scene, SetClock, Surveyor, a_log
 
 TELLER = Teller(status={"member": "b"}, actions=False, root="/hasync")
 PATIENCE_S = 10.0
@@ -158,3 +158,15 @@ def test_summary_of_a_survey_is_that_of_the_command_line(scene: Scene) -> None:
     summary = scene.picture().streams[0].summary
     assert (summary.state, summary.lag_s, summary.problems) == ("degraded", 3.0, ("degraded: apply: slow",))
     assert replace(summary, told=None).lag_s is None
+
+
+def test_document_is_parsed_once(scene: Scene) -> None:
+    """Looking again and again costs no parsing; a refused document is refused each time, in the same words."""
+    configs = Configs()
+    assert configs(DOCUMENT) is configs(DOCUMENT)
+    told = []
+    for _ in range(2):
+        with pytest.raises(ConfigInvalid) as refused:
+            configs("version: 1\n")
+        told.append(refused.value.problems)
+    assert told[0] == told[1] != ()
