@@ -50,7 +50,7 @@ class StreamObserver(SourceObserver, Protocol):
         """A batch, or a position, is in the sink."""
 
     def waiting(self, rows: int, capacity_rows: int) -> None:
-        """So many rows wait in the queue now, of so many that may."""
+        """So many rows wait in the queue now, of so many that may; told before each batch and each attempt."""
 
     def caught_up(self) -> None:
         """Everything that the source has sent is applied, as of now."""
@@ -131,12 +131,14 @@ class Pipeline:
 
     def _may_write(self) -> None:
         self._observer.turning()
+        self._observer.waiting(
+            self._queue.rows, self._queue.capacity_rows
+        )  # before a batch is taken, and while it fails
         self._guard.check()
 
     def _step(self, state: SinkState) -> SinkState:
         limit = self._limit
         segments = self._queue.take(IDLE_ADVANCE_S, max_rows=limit.max_rows, max_bytes=limit.max_bytes)
-        self._observer.waiting(self._queue.rows, self._queue.capacity_rows)
         if segments:
             state = self._apply(Batch.of(segments), state)
             if segments[-1].idle and not self._queue.rows:

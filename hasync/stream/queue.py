@@ -35,11 +35,19 @@ class SegmentQueue:
         """Most rows that wait before the reader is held back."""
         return self._max_rows
 
-    def put(self, segment: Segment) -> bool:
-        """Hand over a segment, waiting for room; False once nobody takes any more. Called from: the reader thread."""
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody takes any more. Called from: any thread."""
+        return self._abandoned
+
+    def put(self, segment: Segment, timeout_s: float | None = None) -> bool:
+        """Hand over a segment, waiting for room; False when there was none in time, and once nobody takes any more.
+
+        Called from: the reader thread.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._abandoned or self._fits(segment))
-            if self._abandoned:
+            room = self._changed.wait_for(lambda: self._abandoned or self._fits(segment), timeout_s)
+            if self._abandoned or not room:
                 return False
             self._segments.append(segment)
             self._rows += segment.rows

@@ -41,6 +41,10 @@ class Unrivalled:
         return ended
 
 
+TOLD_EVERY_S = 1.0
+"""How often a reader that is held back says so: a sink that takes nothing for hours must show meanwhile."""
+
+
 class SourceObserver(Protocol):
     """Told what the reader sees. Called from: the reader thread; must not block."""
 
@@ -51,7 +55,7 @@ class SourceObserver(Protocol):
         """A segment came in (an empty one is a heartbeat, or other tables' traffic)."""
 
     def held_back(self, seconds: float) -> None:
-        """The queue was full for so long: the sink is slower than the source."""
+        """The queue was full for so long, since the last time: the sink is slower than the source."""
 
     def source_lost(self, error: SourceUnavailable) -> None:
         """The connection is gone; the reader will open it again."""
@@ -177,9 +181,17 @@ class Reader:
         self._observer.read(segment)
         self._may_go_on()
         began = self._clock.monotonic()
-        if not self._queue.put(segment):
-            raise _Stopped
-        self._observer.held_back(self._clock.monotonic() - began)
+        while not self._queue.put(segment, TOLD_EVERY_S):
+            if self._queue.abandoned:
+                raise _Stopped
+            began = self._held_back_since(began)
+        self._held_back_since(began)
+
+    def _held_back_since(self, began: float) -> float:
+        """Tell how long the queue was full, and return the moment up to which that is told."""
+        now = self._clock.monotonic()
+        self._observer.held_back(now - began)
+        return now
 
 
 def _prove(asked: Start | Position, opened: Position) -> None:

@@ -25,9 +25,15 @@ class Nothing:
 
 
 class Silent:
+    def __init__(self) -> None:
+        self.held = threading.Semaphore(0)
+
     def opened(self, position: Position) -> None: ...
     def read(self, segment: Segment) -> None: ...
-    def held_back(self, seconds: float) -> None: ...
+
+    def held_back(self, seconds: float) -> None:
+        self.held.release()
+
     def source_lost(self, error: SourceUnavailable) -> None: ...
 
 
@@ -41,7 +47,7 @@ class Skipping(FakeSource):
         return replace(opened, pos=opened.pos + 150, gtid_set=f"{opened.server_uuid}:1-99")
 
 
-def reader_of(source: FakeSource, queue: SegmentQueue) -> Reader:
+def reader_of(source: FakeSource, queue: SegmentQueue, observer: Silent | None = None) -> Reader:
     return Reader(
         source=source,
         interest=Nothing(),
@@ -49,7 +55,7 @@ def reader_of(source: FakeSource, queue: SegmentQueue) -> Reader:
         retry=lambda stop: Retrier(stop=stop, clock=SystemClock(), multiplier_s=0.001, max_s=0.002),
         check=lambda: None,
         clock=SystemClock(),
-        observer=Silent(),
+        observer=observer or Silent(),
     )
 
 
@@ -82,6 +88,20 @@ def test_lost_connections_neither_skip_nor_repeat(server: FakeServer) -> None:
     thread.join(5)
     assert queue.take(0, max_rows=100, max_bytes=10_000) == [] or queue.rows == 0
     assert server.opens >= 4
+
+
+def test_reader_that_is_held_back_says_so_meanwhile(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sink that takes nothing for hours must show in a counter, not only once it takes something."""
+    monkeypatch.setattr("hasync.stream.reader.TOLD_EVERY_S", 0.001)
+    queue, observer = SegmentQueue(max_rows=2, max_bytes=10_000), Silent()
+    reader = reader_of(FakeSource(server, max_rows=1), queue, observer)
+    thread = threading.Thread(target=reader.run, args=(Start(kind=StartKind.EARLIEST),))
+    thread.start()
+    for _ in range(20):  # six segments alone would be told of six times at most, and here nobody takes any
+        assert observer.held.acquire(timeout=10)
+    assert taken(queue, 6) == 6
+    reader.stop()
+    thread.join(5)
 
 
 def test_source_that_begins_elsewhere_than_asked_stops_the_stream(server: FakeServer) -> None:
