@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import logging
 import os
 import random
 import signal
@@ -63,6 +64,7 @@ def main() -> int:
         return 69  # EX_UNAVAILABLE
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # our own clients lose what we take away
     network.enter()
     sweep()
     chosen = plan(asked)

@@ -46,7 +46,7 @@ ALL: Final = (*(name for name in FAULTS if name != "F25"), *PAIRS)
 
 
 def faults(name: str) -> list[Fault]:
-    """Return the faults of a name such as "F2" or "F2xF20" (the sign of multiplication does as well). Raises ValueError."""
+    """Return the faults of a name such as "F2" or "F2xF20". Raises ValueError."""
     parts = name.replace("\u00d7", "x").replace("X", "x").split("x")
     unknown = [part for part in parts if part not in FAULTS]
     if unknown:

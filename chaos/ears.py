@@ -94,6 +94,11 @@ class Ear:
                 resolved.append(line)
         return resolved
 
+    @property
+    def highest(self) -> int:
+        """The highest sequence heard in this round."""
+        return max((line.state.seq for line in self.take() if line.state), default=0)
+
     def close(self) -> None:
         """Stop listening."""
         self._stop.set()

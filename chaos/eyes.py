@@ -1,4 +1,4 @@
-"""Looks at everything but the state key's writes: ZooKeeper, databases, instances, and a reader's view of the accounts."""
+"""Looks at everything but the state key's writes: ZooKeeper, databases, instances, and a reader of all accounts."""
 
 import threading
 import time
@@ -74,7 +74,7 @@ class Looks:
         self.record.pairs.append(Pair(at=time.time(), acknowledged_seq=acknowledged, state=state, source_has=has))
 
     def _acknowledged(self) -> int | None:
-        """Return the sequence that ZooKeeper has; None when it does not say. A client that got no answer is replaced."""
+        """Return the sequence that ZooKeeper has; None when it does not say. A client without answers is replaced."""
         if self._zookeeper is None:
             hosts = ",".join(member.address for member in self._world.ensemble)
             self._zookeeper = KazooClient(hosts=hosts, timeout=4, connection_retry={"max_tries": -1, "max_delay": 1})
@@ -114,7 +114,7 @@ class Looks:
             for _ in range(20):
                 found = client.mget([f"account:{number}" for number in range(1, ACCOUNTS + 1)])
                 if all(value is not None for value in found):
-                    self.record.sums.append((time.time(), sum(map(int, found))))  # type: ignore[arg-type]
+                    self.record.sums.append((time.time(), sum(map(int, found))))
                 time.sleep(0.02)
 
     def dumps(self) -> None:

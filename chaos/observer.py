@@ -41,8 +41,10 @@ class Observer:
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
-        for one in (*self._eyes, *self._ears):
-            one.close()
+        for eye in self._eyes:
+            eye.close()
+        for ear in self._ears:
+            ear.close()
         self._looks.forget_zookeeper()
 
     def begin(self) -> Record:
@@ -64,6 +66,13 @@ class Observer:
         record.leaked = self._leaks()
         record.ended = time.time()
         self._looks.record = Record()
+
+    def await_heard(self, server: str, seq: int) -> None:
+        """Wait until the ear at that server has come to this sequence; the judge says what it means if it does not."""
+        [ear] = [each for each in self._ears if each.server.name == server]
+        until = time.monotonic() + DEAF_AFTER_S
+        while ear.highest < seq and time.monotonic() < until:
+            time.sleep(0.05)
 
     @property
     def deaf(self) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """``terms``: changes of term that it explains (I7).  ``budget_s``: from healing to full convergence.
+    """All that a fault explains.
 
-    ``loses_redis``: acknowledged writes may be gone, and have to be done again (I5).  ``empties_redis``: the state
-    key may be gone.  ``redis_kills``: so often the last writes of a Redis may die unheard with it.  ``loses_zookeeper``: its
-    position may go back by itself.  ``moves``: an operator moved the stream, as the remedy says.
+    ``terms``: changes of term (I7).  ``budget_s``: from healing to full convergence.  ``loses_redis``: acknowledged
+    writes may be gone, and have to be done again (I5).  ``empties_redis``: the state key may be gone.
+    ``redis_kills``: so often the last writes of a Redis may die unheard with it.  ``loses_zookeeper``: its position
+    may go back by itself.  ``moves``: an operator moved the stream, as the remedy says.
     """
 
     terms: int = 1

@@ -17,7 +17,7 @@ class Heard:
     """One line of a server's MONITOR, or of its silence; in the server's own order.
 
     ``kind``: ``write`` (the state key was set; ``peer``: by whom, an address), ``gone`` (it was deleted), ``look``
-    (we read role and state in one step) or ``deaf`` (the connection was lost, or had to be made: what was before is unknown).
+    (we read role and state in one step) or ``deaf`` (the connection was lost, or made: what was before is unknown).
     ``at``: seconds of the server's clock for a line, of ours otherwise (it is one machine).
     """
 

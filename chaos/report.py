@@ -13,7 +13,8 @@ from chaos.round import Round
 
 STYLE: Final = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2127;background:#fff}
-table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{padding:.3rem .6rem;text-align:left;border-bottom:1px solid #d8dde3}
+table{border-collapse:collapse;width:100%;margin:1rem 0}
+th,td{padding:.3rem .6rem;text-align:left;border-bottom:1px solid #d8dde3}
 
 td.n{text-align:right;font-variant-numeric:tabular-nums}.passed{color:#14713d}.FAILED{color:#b3261e;font-weight:600}
 .not{color:#7a5a00}code{background:#f2f4f6;padding:.1rem .3rem}

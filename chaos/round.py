@@ -3,6 +3,7 @@
 import random
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -148,15 +149,15 @@ class Stage:
                 whole = self._whole(record)
         if whole:
             record.converged_at = time.time()
-        time.sleep(0.3)  # a last look of each eye and ear
         with suppress(redis.RedisError, OSError):
             server = self.world.primary()
             record.final = state_of(server.command("GET", KEY)) if server else None
             record.final_server = server.name if server else ""
-            time.sleep(0.25)
+            if record.final:
+                self.observer.await_heard(record.final_server, record.final.seq)
 
-    def _await(self, until: float, check: object) -> None:
-        while time.monotonic() < until and not check():  # type: ignore[operator]
+    def _await(self, until: float, check: Callable[[], bool]) -> None:
+        while time.monotonic() < until and not check():
             time.sleep(0.2)
 
     def _whole(self, record: Record) -> bool:

@@ -67,7 +67,8 @@ def play(plan: Plan) -> Report:
 def _round(plan: Plan, made: Stage, turn: Turn) -> Round:
     one = made.play(turn.number, faults(turn.faults), turn.seed)
     say(
-        f"{turn.number:4d}  {turn.faults:8}  {one.verdict:7}  gap {one.gap_s:5.2f} s  healed in {one.converged_s:5.1f} s  "
+        f"{turn.number:4d}  {turn.faults:8}  {one.verdict:7}  gap {one.gap_s:5.2f} s  "
+        f"healed in {one.converged_s:5.1f} s  "
         f"terms {one.terms}  took {one.took_s:5.1f} s  {', '.join(one.notes)} {one.not_run}".rstrip()
     )
     for violation in one.violations:

@@ -186,7 +186,7 @@ class Sentinel(Server):
     def command(self, *words: str) -> Any:
         """Run one command on a connection of its own and return the answer."""
         known: dict[str, Any] = {"host": self.host, "port": self.port, "password": self.password, "socket_timeout": 1}
-        with redis.Redis(**known, retry=None) as client:
+        with redis.Redis(**{**known, "retry": None}) as client:
             return client.execute_command(*words)
 
     def primary(self) -> tuple[str, int]:

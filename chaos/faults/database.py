@@ -1,7 +1,7 @@
 """Faults of the database: restarted, crashed, its dump killed, a transaction cut off in its middle."""
 
 from contextlib import suppress
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pymysql
 
@@ -48,9 +48,9 @@ def _leave_open(scene: Scene, server: SqlServer) -> None:
         cursor.execute("UPDATE chaos.counter SET n = n + 1000 WHERE id = 1")
 
 
-def _dropped(connection: object) -> None:
+def _dropped(connection: Any) -> None:
     with suppress(pymysql.MySQLError, OSError):
-        connection.close()  # type: ignore[attr-defined]
+        connection.close()
 
 
 def _kill_dumps(server: SqlServer) -> None:
@@ -70,6 +70,6 @@ def _following(scene: Scene) -> None:
             cursor.execute(f"SHOW {word} STATUS")
             row = cursor.fetchone()
         prefix = word.title()
-        return row[f"{prefix}_IO_Running"] == "Yes" and row[f"{prefix}_SQL_Running"] == "Yes"
+        return {row[f"{prefix}_IO_Running"], row[f"{prefix}_SQL_Running"]} == {"Yes"}
 
     wait_until("the second database replicates", follows, timeout_s=40, poll_s=0.2)

@@ -1,7 +1,7 @@
 """Faults of the network between an instance and the servers, and of the instance's session."""
 
 import time
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
@@ -212,9 +212,9 @@ class Orphan(Fault):
             scene.note("an orphan that waits")
 
 
-def _end(client: object) -> None:
+def _end(client: Any) -> None:
     try:
-        client.stop()  # type: ignore[attr-defined]
-        client.close()  # type: ignore[attr-defined]
+        client.stop()
+        client.close()
     except KazooException:
         return

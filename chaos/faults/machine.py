@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
 from chaos.faults.fault import Fault, NotRunError, Scene
 from chaos.faults.zookeeper import fill
+from chaos.instances import Instance
 from chaos.promise import Promise
 from testbed import DeadlineError, wait_until
 from testbed.workdirs import cache
@@ -57,9 +59,9 @@ class ClockJump(Fault):
         clock.write_text(f"{jump}\n")
 
 
-def _restart(scene: Scene, victim: object, more: dict[str, str]) -> None:
-    victim.process.stop(20)  # type: ignore[attr-defined]
-    victim.start(**more)  # type: ignore[attr-defined]
+def _restart(scene: Scene, victim: Instance, more: dict[str, str]) -> None:
+    victim.process.stop(20)
+    victim.start(**more)
     wait_until("all are back", lambda: scene.world.settled, timeout_s=40, poll_s=0.2)
 
 
@@ -171,7 +173,7 @@ class Names(Fault):
             names |= {name: nodes[name].moved_address for name, at in scene.world.names.items() if at in old}
         for node in scene.world.workers:
             node.resolve(names)
-            scene.undo(lambda each=node: each.resolve(scene.world.names))
+            scene.undo(partial(node.resolve, scene.world.names))
             if moved:
                 scene.undo(node.block(old, how="reset"))
             node.hang_up([*old, *scene.addresses("rd")] if prefix == "s" else old)

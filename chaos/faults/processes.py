@@ -2,9 +2,11 @@
 
 import signal
 import time
+from functools import partial
 from typing import ClassVar
 
 from chaos.faults.fault import Fault, Scene
+from chaos.instances import Instance
 from chaos.promise import Promise
 from chaos.world import SESSION_TIMEOUT_S
 from testbed import DeadlineError, wait_until
@@ -59,7 +61,7 @@ class Terminations(Fault):
             victim = scene.lead()
             victim.process.signal(signal.SIGTERM)
             try:
-                code = wait_until(f"{victim.member} ends", lambda each=victim: _ended(each), timeout_s=15)
+                code = wait_until(f"{victim.member} ends", partial(_ended, victim), timeout_s=15)
             except DeadlineError:
                 scene.trouble.append(f"{victim.member} did not end within 15 s of SIGTERM")
                 victim.kill()
@@ -73,6 +75,6 @@ class Terminations(Fault):
             instance.kill_worker()
 
 
-def _ended(instance: object) -> str:
-    code = instance.process.exit_code  # type: ignore[attr-defined]
+def _ended(instance: Instance) -> str:
+    code = instance.process.exit_code
     return "" if code is None else str(code)
