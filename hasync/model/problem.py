@@ -15,7 +15,11 @@ from hasync.model.names import Fault, Faults, nearest, path_of
 
 _SHOWN = 60
 _SECRET = re.compile(r"pass|secret|token|credential|pwd", re.IGNORECASE)
-_URL_SECRETS = ((re.compile(r"(//)\S*@"), r"\1***@"), (re.compile(r"(//[^\s?]*\?)\S*"), r"\1***"))
+_URL_SECRETS = (
+    (re.compile(r"(//)\S*@"), r"\1***@"),
+    (re.compile(r"(//[^\s?]*\?)\S*"), r"\1***"),
+    (re.compile(r"[^\s/'\",\[]+:(?!//)[^\s'\"]*@"), "***@"),
+)
 
 Steps = tuple[str | int, ...]
 
@@ -77,10 +81,15 @@ def _shown(steps: Steps, value: object) -> str:
         return " (value not shown)"
     if value is None or isinstance(value, Mapping | BaseModel):
         return ""
-    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
+    text = without_credentials(repr(list(value)) if isinstance(value, tuple) else repr(value))
+    return f" (got {text[:_SHOWN]}...)" if len(text) > _SHOWN else f" (got {text})"
+
+
+def without_credentials(text: str) -> str:
+    """Return ``text`` without what stands before an @ or behind a ? as in URLs, where a password could be."""
     for pattern, masked in _URL_SECRETS:
         text = pattern.sub(masked, text)
-    return f" (got {text[:_SHOWN]}...)" if len(text) > _SHOWN else f" (got {text})"
+    return text
 
 
 def _keys(model: type[BaseModel], steps: Steps) -> list[str]:

@@ -4,12 +4,15 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from hasync.errors import ConfigInvalid
 from hasync.model.names import nearest
+from hasync.model.problem import without_credentials
+from hasync.model.secret import SecretReference
 from hasync.settings.model import PREFIX, fields, variable
 
 OWN_SECRETS = "HASYNC_SECRET_"
@@ -108,8 +111,16 @@ def explain(error: ErrorDetails, origins: Origins) -> list[str]:
         return [f"{place}: is missing; set {variable(path)}"]
     if path not in described:
         return [f"{place}: {_group(path, described)}"]
-    value = "value" if "auth" in path else repr(error["input"])
+    value = "value" if _is_secret(described[path]) else without_credentials(repr(error["input"]))
     return [f"{place}: {value} is refused: {_own_words(error)}; {_remedy(described[path])}"]
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    """Whether a setting is a reference to a secret: what was given instead may be the secret itself."""
+    kinds: list[Any] = [field.annotation]
+    for kind in kinds:
+        kinds += get_args(kind)  # Reference | None is a union of an annotated type
+    return SecretReference in kinds
 
 
 def _group(path: str, described: Iterable[str]) -> str:
