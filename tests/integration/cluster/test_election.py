@@ -4,8 +4,9 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from kazoo.client import KazooClient
@@ -15,13 +16,16 @@ from kazoo.recipe.lock import Lock
 from hasync.clock import SystemClock
 from hasync.cluster.access import Auth
 from hasync.cluster.candidacy import Candidacy
+from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
 from hasync.errors import CoordinationRefused, CoordinationUnavailable, EndReason, TermEnded
+from hasync.model.cluster import Leadership
 from testbed import Proxy, ZooKeeper, wait_until
 from tests.contract.worlds import with_client
 from tests.integration.cluster.stage import (
     PATIENCE_S,
     STREAM,
+    Recorder,
     acknowledged,
     connected,
     elected,
@@ -210,6 +214,51 @@ def test_hand_over_takes_milliseconds(zookeeper: ZooKeeper, root: str, capsys: p
     with capsys.disabled():
         middle = sorted(took_ms)[len(took_ms) // 2]
         print(f"\n[hand-over: median {middle:.1f} ms, slowest {max(took_ms):.1f} ms of {len(took_ms)}]")  # noqa: T201
+
+
+CROWD, STREAMS = 6, ("orders", "carts", "users")
+
+
+def test_end_of_a_leader_wakes_its_successor_alone(zookeeper: ZooKeeper, root: str) -> None:
+    """No herd: of many standbys of many streams only the next one in that stream's queue asks ZooKeeper anything."""
+    recorders = [Recorder() for _ in range(CROWD)]
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(connected(zookeeper.address, observer=recorder)) for recorder in recorders]
+        led: dict[tuple[str, int], Leadership] = {}
+
+        def contend(stream: str, number: int) -> None:
+            with suppress(CoordinationUnavailable):  # the end of the test ends its session
+                led[stream, number] = elected(ports(sessions[number], root, str(number), stream))
+
+        for stream in STREAMS:
+            for number in range(CROWD):
+                threading.Thread(target=contend, args=(stream, number), daemon=True).start()
+                wait_until("it is in the queue", partial(queued, sessions[0], root, stream, number + 1))
+        wait_until("the first ones lead", lambda: len(led) == len(STREAMS))
+        wait_until(
+            "each standby watches one node", lambda: [watches(each) for each in sessions[1:]] == [3] * (CROWD - 1)
+        )
+        asked = [elections(recorder) for recorder in recorders]
+        with_client(zookeeper.hosts, lambda client: client.delete(led["orders", 0].lock_path))
+        wait_until("the next one leads", lambda: ("orders", 1) in led)
+        assert [elections(recorder) for recorder in recorders[2:]] == asked[2:]
+        assert elections(recorders[1]) > asked[1]
+
+
+def queued(session: ZooKeeperSession, root: str, stream: str, count: int) -> bool:
+    """Whether so many contend for a stream."""
+    return len(ports(session, root, "eyes", stream).election.contenders()) == count
+
+
+def watches(session: ZooKeeperSession) -> int:
+    """Count the nodes of queues that the session watches."""
+    watched: dict[str, set[object]] = session._client._data_watchers
+    return sum(bool(callbacks) for path, callbacks in watched.items() if "/election/" in path)
+
+
+def elections(recorder: Recorder) -> int:
+    """Count the requests about elections."""
+    return sum(operation.startswith("election.") for operation, _ in recorder.requests)
 
 
 def test_many_terms_leave_nothing_behind(zookeeper: ZooKeeper, root: str) -> None:

@@ -2,10 +2,13 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,35 @@ def test_process_1_of_a_container_buries_the_children_it_inherits() -> None:
     assert done.returncode == 70, done.stderr
     zombies = [line for line in done.stdout.splitlines() if not line.startswith("{")]
     assert zombies == ["0", "0"]
+
+
+ALLOWED_BYTES = 100_000_000
+GROUPS = (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"))
+"""Where a group of processes is made and its memory limited: the two versions of cgroups."""
+
+
+@pytest.fixture
+def confined() -> Iterator[Path]:
+    """A cgroup in which memory runs out soon; skips where none can be made."""
+    for parent, limit in GROUPS:
+        group = Path(parent) / f"hasync-test-{os.getpid()}"
+        with suppress(OSError):
+            group.mkdir()
+            try:
+                with (group / limit).open("r+") as file:  # not created: the directory may be no cgroup's
+                    file.write(str(ALLOWED_BYTES))
+                yield group
+                return
+            finally:
+                group.rmdir()
+    pytest.skip("no cgroup with a memory limit can be made here")
+
+
+def test_child_that_eats_all_memory_is_taken_by_the_kernel_and_the_parent_lives(confined: Path) -> None:
+    """Both share the limit of a container: the kernel takes the child, and its supervisor starts another one."""
+    glutton = (sys.executable, "-c", "rows = [bytearray(b'x') * 1_000_000 for _ in range(500)]")
+    enter = ("/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(confined))
+    done = subprocess.run([*enter, *program(*glutton)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 70, done.stderr
+    crashes = [line for line in lines(done.stdout) if line["event"] == "worker_crashed"]
+    assert [str(line["how"]) for line in crashes] == ["SIGKILL", "SIGKILL"]
