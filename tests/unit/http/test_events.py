@@ -89,6 +89,18 @@ def test_client_that_missed_nothing_is_not_sent_all_again(board: Board, surveyor
         assert next(frames).startswith(b"id: t-2\nevent: snapshot\n")
 
 
+def test_client_that_fell_behind_is_sent_the_whole_view(board: Board, surveyor: Surveyor) -> None:
+    """Changes against an edition that it never saw would leave it with a picture that never was."""
+    frames = Feed(board, "t").frames("")
+    next(frames)
+    next(frames)
+    surveyor.picture = CoordinationUnavailable("away")
+    assert board.after(1, 10)
+    surveyor.picture = Picture(taken_at=3.0)
+    assert board.after(2, 10)
+    assert next(frames).startswith(b"id: t-3\nevent: snapshot\n")
+
+
 def test_quiet_line_is_kept_alive_and_tells_the_age(board: Board) -> None:
     """Between changes a client learns that the line lives, and as of when its view is true."""
     frames = Feed(board, "t", poll_s=0.01).frames("")
