@@ -1,7 +1,9 @@
 """What the chart renders from every value file, with both versions of helm, for every Kubernetes."""
 
 import re
+import tarfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -11,7 +13,7 @@ import yaml
 
 from hasync import __version__
 from tests.chart.conftest import FULL
-from tests.chart.helm import VALUES, Helm, Object, containers, pod_specs, the
+from tests.chart.helm import VALUES, Helm, Object, containers, parsed, pod_specs, the
 from tests.chart.operator import SPECS, schema
 from tests.chart.security import unrestricted
 from tests.chart.values import CHART
@@ -265,6 +267,21 @@ def test_image_is_the_chart_s_release_unless_told_otherwise(helm4: Helm) -> None
     assert image() == f"hasync:{__version__}"
     assert image("--set", "image.tag=2.0", "--set", "image.registry=r.test:5000") == "r.test:5000/hasync:2.0"
     assert image("--set", "image.tag=2.0", "--set", f"image.digest={digest}") == f"hasync@{digest}"
+
+
+def test_package_holds_what_is_rendered_and_no_tests(helm: Helm, tmp_path: Path) -> None:
+    """What is published renders as the folder does: rules and schema are in it, the tests' values are not."""
+    helm("package", str(CHART), "--destination", str(tmp_path))
+    (package,) = tmp_path.glob("hasync-*.tgz")
+    with tarfile.open(package) as archive:
+        names = {name.removeprefix("hasync/") for name in archive.getnames()}
+    assert {"values.schema.json", "README.md", "files/demo/schema.sql"} <= names
+    assert any(name.startswith("files/rules/") for name in names)
+    assert not [name for name in names if name.startswith("ci/")]
+    words = ["rel", "--set", "demo.enabled=true,metrics.prometheusRule.enabled=true,metrics.dashboards.enabled=true"]
+    assert parsed(helm("template", *words[:1], str(package), *words[1:])) == parsed(
+        helm("template", *words[:1], str(CHART), *words[1:])
+    )
 
 
 def test_setup_is_a_hook_unless_the_servers_come_with_the_release(helm4: Helm) -> None:

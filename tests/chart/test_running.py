@@ -13,6 +13,7 @@ from testbed import PortLease, Process, Testbed, wait_until
 from tests.chart.conftest import slow
 from tests.chart.helm import Helm
 from tests.chart.pods import Node
+from tests.chart.values import CHART
 
 SESSION_TIMEOUT_S = 2
 LIVE_WITHIN_S = 2 * SESSION_TIMEOUT_S
@@ -33,29 +34,30 @@ def answer(lease: PortLease, path: str) -> int:
 @pytest.fixture
 def bed() -> Iterator[Testbed]:
     with Testbed() as servers:
-        servers.database.script("CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY, total INT)")
         yield servers
 
 
-@pytest.fixture
-def node(helm4: Helm, bed: Testbed, tmp_path: Path) -> Node:
-    """The rendered release with the addresses of real servers, and the Secret that it expects."""
+def rendered(helm: Helm, bed: Testbed, folder: Path, values: str, **more: str) -> Node:
+    """Render a release with the addresses of real servers, and bring the Secret that it expects."""
     sets = {
         "zookeeper.hosts": f"{{{bed.zookeeper.hosts}}}",
         "config.zookeeper.session_timeout_s": str(SESSION_TIMEOUT_S),
         "mysql.hosts": f"{{{bed.database.address}}}",
-        "mysql.auth.username": bed.database.reader_user,
         "redis.url": f"redis://{bed.redis.address}/0",
         "test.waitLeader": "20s",
+        **more,
     }
-    words = [word for name, value in sets.items() for word in ("--set", f"{name}={value}")]
-    objects = helm4.objects(*words, values="minimal")
-    return Node(tmp_path, objects, {"hasync": {"mysql-password": bed.database.reader_password}})
+    objects = helm.objects(
+        *(word for name, value in sets.items() for word in ("--set", f"{name}={value}")), values=values
+    )
+    return Node(folder, objects, {"hasync": {"mysql-password": bed.database.reader_password}})
 
 
 @slow
-def test_release_runs(node: Node, bed: Testbed) -> None:
+def test_release_runs(helm4: Helm, bed: Testbed, tmp_path: Path) -> None:
     """Setup twice, both instances ready, a doctor that is content, a hand-over on SIGTERM, and nobody restarted."""
+    bed.database.script("CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY, total INT)")
+    node = rendered(helm4, bed, tmp_path, "minimal", **{"mysql.auth.username": bed.database.reader_user})
     pods = node.pods
     for said in ("revision 1 is applied", "unchanged"):
         first, second = node.run(pods["Job/rel-hasync-setup"], "setup")
@@ -103,3 +105,25 @@ def _servers_go_away(bed: Testbed, leases: list[PortLease]) -> None:
         timeout_s=4 * LIVE_WITHIN_S,
     )
     assert answer(leases[0], "/livez") == 200
+
+
+@slow
+def test_try_out_runs(helm4: Helm, bed: Testbed, tmp_path: Path) -> None:
+    """The demo's schema, account and stream, on real servers in place of its own: a row is in Redis."""
+    # As the image's entry point does; the test servers have an account of that name, with other rights.
+    bed.database.script("DROP USER 'hasync'@'%'; CREATE USER 'hasync'@'%' IDENTIFIED BY 'hasync-demo'")
+    bed.database.script((CHART / "files/demo/schema.sql").read_text())
+    node = rendered(helm4, bed, tmp_path, "demo", **{"mysql.auth.password": "hasync-demo"})
+    job = next(name for name in node.pods if name.startswith("Job/rel-hasync-setup-"))
+    assert [one.code for one in node.run(node.pods[job], "setup")] == [0, 0]
+    with closing(PortLease()) as lease:
+        instance = node.start(node.pods["Deployment/rel-hasync"], "rel-hasync-0", lease)
+        try:
+            wait_until("it is ready", lambda: answer(lease, "/readyz") == 200, timeout_s=PATIENCE_S)
+            (doctor,) = node.run(node.pods["Job/rel-hasync-test"], "doctor")
+            assert doctor.code == 0, doctor.out
+            bed.database.sql("INSERT INTO shop.products VALUES (1, 'lamp', 19.90, 5)")
+            key = "product:1"
+            wait_until("the row is in Redis", lambda: bed.redis.command("EXISTS", key) == 1, timeout_s=PATIENCE_S)
+        finally:
+            instance.kill()
