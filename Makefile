@@ -18,8 +18,8 @@ setup: ## Install what is missing: Debian packages (as root), .venv, the codec, 
 tools: setup ## Install what tests need besides: promtool, chromium, network namespaces
 	@for tool in scripts/tools/*.sh; do $$tool || exit 1; done
 
-demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=mariadb for MariaDB)
-	@$(python) -m demo $(if $(DB),--db $(DB))
+demo: setup ## Three instances, a killed leader, and a verdict on every key (DB=mariadb; SECURE=1: TLS, ACLs)
+	@$(python) -m demo $(if $(DB),--db $(DB)) $(if $(SECURE),--secure)
 
 test: tools ## All tests, against real servers that are started for them
 	@$(python) -m pytest -n $(workers) --dist loadfile $(ARGS)

@@ -33,6 +33,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m demo", description="Kill a leader, lose nothing, double nothing.")
     parser.add_argument("--db", choices=sorted(DATABASES), default="mysql", help="the source (default: %(default)s)")
+    parser.add_argument("--secure", action="store_true", help="TLS, ACLs and least-privilege accounts everywhere")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the workload (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000), help="of the workload's dice")
     parser.add_argument("--keep", action="store_true", help="keep the logs also after a pass")
@@ -104,12 +105,14 @@ class Stage:
         name = self._options.db
         screen.show(Picture(elapsed_s=0.0, phase=f"starting {name}, redis, zookeeper", servers=(), source=name))
         with workdir() as directory:
-            servers = Servers(database=name, directory=directory, logs=self._logs)
+            servers = Servers(database=name, directory=directory, logs=self._logs, secure=self._options.secure)
             with servers.running():
                 yield servers
 
     def _prepare(self, servers: Servers, drill: Drill) -> None:
         drill.tell(f"servers are up: {', '.join(' '.join(pair) for pair in servers.addresses)}")
+        if self._options.secure:
+            drill.tell("all of them speak TLS only; hasync's accounts have just the rights in docs/accounts")
         with servers.connect() as connection:
             schema.create(connection)
             seed_first_users(connection, servers.redis())

@@ -15,6 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from demo.safeguards import Safeguards
 from demo.verdict import DemoFailed
 from testbed import PortLease, Process
 
@@ -37,14 +38,16 @@ class Place:
     source_port: int
     redis_port: int
     source_password: str
+    safeguards: Safeguards | None = None
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a hasync process, without settings of the caller's own."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASYNC_")}
+        guarded = self.safeguards.environment() if self.safeguards else {"MYSQL_PASSWORD": self.source_password}
         return inherited | {
             "PYTHONPATH": str(_ROOT),
             "PYTHONUNBUFFERED": "1",
-            "MYSQL_PASSWORD": self.source_password,
+            **guarded,
             "HASYNC_STREAMS": STREAM,
             "HASYNC_ZOOKEEPER__HOSTS": self.zookeeper,
             "HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
@@ -54,7 +57,8 @@ class Place:
     def stream_config(self) -> str:
         """Return ``stream.yaml`` with the ports filled in."""
         template = Template(Path(__file__).with_name("stream.yaml").read_text(encoding="utf-8"))
-        return template.substitute(source_port=self.source_port, redis_port=self.redis_port)
+        document = template.substitute(source_port=self.source_port, redis_port=self.redis_port)
+        return self.safeguards.fortify(document) if self.safeguards else document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +182,19 @@ def stop_all(instances: Iterable[Instance]) -> None:
 
 
 def apply_config(place: Place, directory: Path) -> None:
-    """Store the stream's config in ZooKeeper with hasync's own command.
+    """Make the tree in ZooKeeper, and store the stream's config there, with hasync's own commands.
 
     Raises DemoFailed with what the command said when it refused.
     """
     path = directory / f"{STREAM}.yaml"
     path.write_text(place.stream_config(), encoding="utf-8")
+    _command(place, directory, "init-zk")
+    _command(place, directory, "config", "apply", "--stream", STREAM, str(path))
+
+
+def _command(place: Place, directory: Path, *words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "hasync", "config", "apply", "--stream", STREAM, str(path)],
+        [sys.executable, "-m", "hasync", *words],
         env=place.environment(),
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
@@ -196,8 +205,8 @@ def apply_config(place: Place, directory: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        (directory / "config-apply.log").write_text(done.stdout, encoding="utf-8")
-        raise DemoFailed(f"'hasync config apply' ended with exit code {done.returncode}: {_gist(done.stdout)}")
+        (directory / f"{words[0]}.log").write_text(done.stdout, encoding="utf-8")
+        raise DemoFailed(f"'hasync {words[0]}' ended with exit code {done.returncode}: {_gist(done.stdout)}")
 
 
 def _gist(output: str) -> str:

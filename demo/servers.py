@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo.fleet import Place
 from demo.ledger import BinlogEnd
+from demo.safeguards import Safeguards
 from testbed import MariaDb, MySql, Redis, Server, ZooKeeper
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ class Servers:
     """The three servers, of one run.
 
     ``directory``: where their data goes; ``logs``: where their logs are copied at the end.
+    ``secure``: with TLS only, and least-privilege accounts for hasync.
     """
 
-    def __init__(self, *, database: str, directory: Path, logs: Path) -> None:
-        self._source = DATABASES[database](directory)
-        self._redis = Redis(directory)
-        self._zookeeper = ZooKeeper(directory)
+    def __init__(self, *, database: str, directory: Path, logs: Path, secure: bool = False) -> None:
+        self._safeguards = Safeguards(directory) if secure else None
+        certificate = self._safeguards.certificate if self._safeguards else None
+        self._source = DATABASES[database](directory, tls=certificate)
+        self._redis = self._safeguards.redis(directory) if self._safeguards else Redis(directory)
+        self._zookeeper = ZooKeeper(directory, tls=certificate)
         self._logs = logs
 
     @property
@@ -37,6 +41,7 @@ class Servers:
             source_port=self._source.port,
             redis_port=self._redis.port,
             source_password=self._source.reader_password,
+            safeguards=self._safeguards,
         )
 
     @property
@@ -73,6 +78,8 @@ class Servers:
             stack.callback(self._save_logs)
             with ThreadPoolExecutor() as pool:
                 list(pool.map(Server.start, self._all))
+            if self._safeguards is not None:
+                self._safeguards.admit(self._source)
             yield
 
     @property
