@@ -114,7 +114,7 @@ def test_page_says_what_its_blocks_need(page: Page) -> None:
     assert RUN.fullmatch(page.run) or NOT_RUN.fullmatch(page.run), page.run
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "page", [page for page in SHELL if page.run and RUN.fullmatch(page.run)], ids=lambda page: page.name
 )
@@ -133,7 +133,7 @@ def test_blocks_of_page_run(page: Page, request: pytest.FixtureRequest, tmp_path
                 shell.run(block.text)
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(300)
 def test_first_looks_of_runbooks_run(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Whoever is woken up types the lines of a runbook, and each works: once each, since many runbooks share them."""
     texts = [line for page in RUNBOOKS for block in page.blocks_of("sh") for line in block.text.splitlines()]
