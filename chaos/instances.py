@@ -38,6 +38,14 @@ class Instance:
         command = [*self.node.wrap, f"--wd={ROOT}", sys.executable, "-m", "hasync", "run"]
         return Process(command, log=self.log, directory=ROOT, environment=self.settings | more)
 
+    def twin(self, member: str) -> Process:
+        """Return one more instance on this node, not yet started, under another one's name."""
+        command = [*self.node.wrap, f"--wd={ROOT}", sys.executable, "-m", "hasync", "run"]
+        own = {"HASYNC_MEMBER_ID": member, "HASYNC_HTTP__PORT": "0"}
+        log = self.log.with_name("twin.log")
+        log.unlink(missing_ok=True)
+        return Process(command, log=log, directory=ROOT, environment=self.settings | own)
+
     def start(self, **more: str) -> None:
         """Start it, with these variables besides its own."""
         self.process = self._process(more)

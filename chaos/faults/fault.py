@@ -4,7 +4,6 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
 from typing import ClassVar
 
 from chaos.instances import Instance
@@ -30,6 +29,7 @@ class Scene:
         self.notes: list[str] = []
         self.trouble: list[str] = []
         self._undone: list[Callable[[], object]] = []
+        self._remedies: list[Callable[[], object]] = []
         self.leader = self.lead()
         self.epoch = 0
 
@@ -41,16 +41,16 @@ class Scene:
         """Remember how something is undone; the latest is undone first."""
         self._undone.append(how.undo if isinstance(how, Cut) else how)
 
+    def remedy(self, how: Callable[[], object]) -> None:
+        """Remember what an operator has to do when all faults are undone."""
+        self._remedies.append(how)
+
     def heal(self) -> None:
-        """Undo everything."""
+        """Undo everything, then apply the remedies."""
         while self._undone:
             self._undone.pop()()
-
-    def heal_quietly(self) -> None:
-        """Undo what can be undone, when the run is over."""
-        while self._undone:
-            with suppress(Exception):
-                self._undone.pop()()
+        while self._remedies:
+            self._remedies.pop()()
 
     def addresses(self, *prefixes: str) -> list[str]:
         """Return the addresses of all nodes whose name begins so: "zk", "rd", "s", "db"."""

@@ -11,7 +11,7 @@ from chaos.instances import STREAM
 from chaos.network import HUB
 from chaos.promise import Promise
 from chaos.world import SESSION_TIMEOUT_S
-from testbed import Proxy, wait_until
+from testbed import DeadlineError, Proxy, wait_until
 
 LEADER: Final = f"/hasync/streams/{STREAM}/leader"
 SECRET: Final = 0xB3415C00
@@ -26,6 +26,10 @@ def password_of(session: int) -> bytes:
         state = (state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
         words.append((state >> 16) & 0xFFFFFFFF)
     return b"".join(word.to_bytes(4, "little") for word in words)
+
+
+ORPHAN: Final = f"{'0' * 32}__lock__"
+"""As a contender's node is called; ZooKeeper adds the number."""
 
 
 class Expiry(Fault):
@@ -195,21 +199,37 @@ class Orphan(Fault):
     hold_s: ClassVar[tuple[float, float]] = (2.0, 4.0)
 
     def begin(self, scene: Scene) -> None:
-        """Add a contender that never leads; kill the leader, so that its turn comes."""
-        hosts = ",".join(member.address for member in scene.world.ensemble)
-        client = KazooClient(hosts=hosts, timeout=4)
-        client.start(10)
-        scene.undo(lambda: _end(client))
-        election = f"/hasync/streams/{STREAM}/election"
-        kin = sorted(client.get_children(election))
-        name = kin[-1].rpartition("-")[0] if "-" in kin[-1] else kin[-1].rstrip("0123456789")
-        client.create(f"{election}/{name[:8]}0rphan00-", b"orphan", ephemeral=True, sequence=True)
-        if scene.chance.random() < 0.5:
-            scene.note("an orphan, and the leader's worker killed")
+        """Do one of the three."""
+        kind = scene.chance.choice(["an orphan that waits", "an orphan whose turn comes", "a duplicate id"])
+        scene.note(kind)
+        if kind == "a duplicate id":
+            self._duplicate(scene)
+            return
+        self._stand(scene)
+        if kind == "an orphan whose turn comes":
             scene.undo(scene.leader.revive)
             scene.leader.kill_worker()
-        else:
-            scene.note("an orphan that waits")
+
+    def _stand(self, scene: Scene) -> None:
+        """Add a contender that never leads."""
+        client = KazooClient(hosts=",".join(member.address for member in scene.world.ensemble), timeout=4)
+        client.start(10)
+        scene.undo(lambda: _end(client))
+        client.create(f"/hasync/streams/{STREAM}/election/{ORPHAN}", b"orphan", ephemeral=True, sequence=True)
+
+    def _duplicate(self, scene: Scene) -> None:
+        """Start one more instance under the leader's name, on another node: it must not become one of them."""
+        other = next(each for each in scene.world.instances if each is not scene.leader)
+        process = other.twin(scene.leader.member)
+        scene.undo(process.kill)
+        process.start()
+        refusal = "in use by a live process"
+        try:
+            wait_until(
+                "the second one is refused", lambda: refusal in process.log.read_text(), timeout_s=40, poll_s=0.2
+            )
+        except DeadlineError as error:
+            scene.trouble.append(f"a second {scene.leader.member}: {error}")
 
 
 def _end(client: Any) -> None:

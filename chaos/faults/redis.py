@@ -1,7 +1,6 @@
 """Faults of Redis: killed, emptied, failed over in order or with losses, split from its replica."""
 
 import shutil
-import time
 from typing import ClassVar
 
 import redis as redis_py
@@ -87,7 +86,7 @@ class Killed(Fault):
 
     def _empty(self, scene: Scene, server: Redis) -> None:
         """Restart it without its data before any Sentinel notices: replicas then copy the emptiness."""
-        scene.undo(lambda: self._remedy(scene))
+        scene.remedy(lambda: self._remedy(scene))
         server.kill()
         for path in server.directory.glob("appendonlydir"):
             shutil.rmtree(path)
@@ -104,11 +103,10 @@ class Killed(Fault):
             wait_until("the stream halts", lambda: self._halted(scene), timeout_s=30)
         except DeadlineError:
             scene.trouble.append("Redis was empty, and no instance said that the stream is halted")
-        scene.world.hasync("pause", "--stream", STREAM, "--yes", check=False)
-        time.sleep(1)
+        scene.world.hasync("pause", "--stream", STREAM, "--wait", "--within", "30s")
         server.command("FLUSHALL")
         scene.world.hasync("position", "reset", "--stream", STREAM, "--to-earliest", "--execute", "--yes")
-        scene.world.hasync("resume", "--stream", STREAM, "--yes")
+        scene.world.hasync("resume", "--stream", STREAM)
 
     def _halted(self, scene: Scene) -> bool:
         return any("halt" in each.state for each in scene.world.instances)
