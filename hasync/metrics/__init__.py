@@ -49,6 +49,7 @@ class Metrics:
         self._collectors.gauge("build_info").labels(__version__, platform.python_version()).set(1)
         self._codec = self._collectors.gauge("codec_compiled")
         self._maintenance = self._collectors.gauge("maintenance")
+        self._drained = self._collectors.gauge("drained")
         self._rebalances = self._collectors.counter("rebalances")
         self._connected = self._collectors.gauge("zookeeper_connected")
         self._last_contact = self._collectors.gauge("zookeeper_last_contact_timestamp_seconds")
@@ -76,6 +77,10 @@ class Metrics:
     def maintenance(self, paused: bool) -> None:
         """Say whether operators have paused all streams."""
         self._maintenance.set(paused)
+
+    def drained(self, drained: bool) -> None:
+        """Say whether operators want this instance to lead nothing."""
+        self._drained.set(drained)
 
     def rebalanced(self) -> None:
         """Note a hand-over that was asked for, to spread leaders evenly."""

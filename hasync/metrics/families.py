@@ -114,6 +114,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
     ),
     "Leadership": (
         _gauge("maintenance", "Whether all streams of this instance are paused (1) or not (0)."),
+        _gauge("drained", "Whether operators want this instance to lead nothing (1) or not (0)."),
         _counter("rebalances", "Hand-overs this instance asked for, to spread leaders evenly."),
         _gauge("leader", "Whether this instance leads the stream (1) or not (0).", "stream"),
         Family("state", Kind.STATESET, "Where this instance stands with the stream.", ("stream",)),
