@@ -94,11 +94,11 @@ def find(samples: Sequence[Sample], tally: Tally | None = None, *, for_s: float 
     """
     zero = injected_at(samples)
     states, leaders = of(samples, StateSeen), of(samples, LeaderSeen)
-    before = _at(leaders, zero) or LeaderSeen(at_s=zero, member="")
+    before = _led_at(leaders, zero)
     state = _at(states, zero) or StateSeen(at_s=zero, epoch=0, seq=0)
     later = [seen for seen in states if seen.at_s > zero and seen.epoch > state.epoch]
     claimed = later[0].at_s if later else None
-    gone = [seen.at_s for seen in leaders if seen.at_s > zero and seen.member != before.member]
+    gone = [max(seen.at_s, zero) for seen in leaders if seen.at_s > before.at_s and seen.member != before.member]
     led = [seen.at_s for seen in leaders if seen.at_s > zero and seen.member and seen.epoch > before.epoch]
     applied = [seen.at_s for seen in later if seen.seq > later[0].seq]
     settled = _settled(later, zero + for_s)
@@ -125,6 +125,12 @@ def find(samples: Sequence[Sample], tally: Tally | None = None, *, for_s: float 
         tally=tally,
         latencies_s=_latencies(samples, zero),
     )
+
+
+def _led_at(leaders: Sequence[LeaderSeen], zero: float) -> LeaderSeen:
+    """Return who led when the fault began, though its name may be seen to go a moment before the fault is."""
+    named = [seen for seen in leaders if seen.member and seen.at_s <= zero]
+    return named[-1] if named else LeaderSeen(at_s=zero, member="")
 
 
 def of(samples: Sequence[Sample], kind: type[Kind]) -> list[Kind]:

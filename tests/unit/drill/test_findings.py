@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,15 @@ def test_takeover_is_timed_from_the_fault() -> None:
     assert found.undone_s == pytest.approx(3.0)
     assert found.lag_max_s == pytest.approx(0.2)
     assert found.problems == ()
+
+
+def test_leader_whose_name_goes_a_moment_before_the_fault_is_seen_has_led() -> None:
+    """An expired session takes the name with it, and the two looks are made by different threads."""
+    gone = [replace(each, at_s=9.99) if isinstance(each, LeaderSeen) and not each.member else each for each in crash()]
+    found = find(in_order(gone))
+    assert (found.leader_before, found.leader_after) == ("a", "b")
+    assert found.noticed_s == 0.0
+    assert found.led_s == pytest.approx(0.035)
 
 
 def test_gap_is_the_longest_pause_around_the_fault() -> None:
