@@ -93,9 +93,9 @@ class Desk:
             raise self._kept(why)
 
     def _kept(self, why: str) -> HasyncError:
+        command = f"hasync config apply -s {self._name} --based-on {self._current.revision} {self.path}"
         return HasyncError(
-            f"{why}, nothing is stored; your text is kept in {self.path}",
-            hint=f"'hasync config apply -s {self._name} {self.path}' takes it as it is",
+            f"{why}, nothing is stored; your text is kept in {self.path}", hint=f"'{command}' takes it as it is"
         )
 
 

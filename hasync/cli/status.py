@@ -149,13 +149,12 @@ def _config(summary: Summary) -> str:
 
 def _members(summary: Summary, now_s: float, *, extended: bool) -> RenderableType:
     name, members = summary.facts.stream, summary.facts.members
+    columns = ("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", "RESTARTS")
     if not extended:
-        columns = ("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", "RESTARTS")
         return table(*columns, rows=[_member(each, name) for each in members], spare=("VERSION", "ADDRESS", "EPOCH"))
     rows = [[*_member(each, name), *_process(each, name, now_s)] for each in members]
     more = ("HOST", "PID", "UP", "MEANT AS", "DETAIL")
-    columns = ("MEMBER", "ROLE", "EPOCH", "ADDRESS", "VERSION", "RESTARTS", *more)
-    return table(*columns, rows=rows, spare=("VERSION", "HOST", "ADDRESS", "MEANT AS", "EPOCH"))
+    return table(*columns, *more, rows=rows, spare=("VERSION", "HOST", "ADDRESS", "MEANT AS", "EPOCH"))
 
 
 def _member(member: Member, stream: str) -> list[str | Text]:

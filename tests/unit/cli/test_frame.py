@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -62,7 +63,8 @@ def test_every_command_explains_itself(words: tuple[str, ...], stage: Stage) -> 
 @pytest.mark.parametrize("name", list(MODULES))
 def test_line_in_the_help_is_the_commands_own(name: str) -> None:
     """The root help is printed without loading any command, so its words are kept twice."""
-    command = typer.main.get_command(app).commands[name]
+    root: Any = typer.main.get_command(app)
+    command = root.commands[name]
     assert (command.help or "").strip().splitlines()[0] == SUMMARIES[name]
 
 
@@ -96,7 +98,7 @@ def test_names_are_completed_from_zookeeper(stage: Stage) -> None:
     """Streams and instances that begin so; none, and no message, when it does not answer."""
     stage.apply()
     stage.show("a", "standby")
-    root = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
     context = root.make_context("hasync", ["status"], obj=stage.outside(), resilient_parsing=True)
     assert stream_names(context, "ord") == ["orders"]
     assert stream_names(context, "x") == []
@@ -107,7 +109,7 @@ def test_names_are_completed_from_zookeeper(stage: Stage) -> None:
 
 def test_commands_are_completed_without_loading_them() -> None:
     """The first word, and the options before it."""
-    root = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
     context = root.make_context("hasync", [], resilient_parsing=True)
     assert [item.value for item in root.shell_complete(context, "s")] == ["status", "switchover"]
     assert "--zookeeper" in [item.value for item in root.shell_complete(context, "--z")]
