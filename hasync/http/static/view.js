@@ -235,7 +235,7 @@ export function instances(list, { now, stale }) {
     h("tbody", {}, list.map((each) => h("tr", { "data-key": `i:${each.id}` },
       h("td", {}, h("b", {}, each.id), each.serves_this_page ? [" ", h("span", { class: "tag here" }, "serves this page")] : null, each.weight === 1 ? null : [" ", h("span", { class: "tag" }, `weight ${each.weight}`)]),
       h("td", { "data-label": "Ready" }, h("span", {}, readiness(each, stale), each.why || each.reasons.length ? h("div", { class: "why", title: each.why || each.reasons.join("; ") }, each.why || each.reasons.join("; ")) : null)),
-      h("td", { "data-label": "Leads" }, leads(each)),
+      h("td", { class: "leads", "data-label": "Leads" }, leads(each)),
       h("td", { class: "num", "data-label": "Stands by" }, each.stands_by_count),
       h("td", { "data-label": "Version" }, h("span", { class: newest ? "tag" : null }, each.version || "?")),
       h("td", { "data-label": "Config" }, each.older_config.length ? h("span", { class: "tag old", title: each.older_config.join(", ") }, `older for ${each.older_config.length}`) : each.reached ? "current" : "?"),
