@@ -51,9 +51,9 @@ def plan(asked: argparse.Namespace) -> Plan:
     return Plan(seed=seed, database=asked.db, seconds=asked.seconds, turns=order, folder=folder)
 
 
-def end(number: int, _frame: FrameType | None) -> NoReturn:
-    """Leave in order on a signal: everything that was started is ended."""
-    raise SystemExit(128 + number)
+def end(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Leave in order on a signal: everything that was started is ended, and what was is reported."""
+    raise KeyboardInterrupt
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from chaos.catalog import faults
 from chaos.observer import Observer
@@ -13,7 +14,10 @@ from chaos.round import Round, Stage
 from chaos.schedule import Turn
 from chaos.workload import Workload
 from chaos.world import World
-from testbed import DatabaseName, workdir
+from testbed import DatabaseName, DeadlineError, MissingError, StartError, workdir
+
+UNHEALED: Final = frozenset({"I1", "I10"})
+"""A round that broke one of these may leave a cluster that spoils the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +53,30 @@ def stage(plan: Plan, number: int) -> Iterator[Stage]:
 
 
 def play(plan: Plan) -> Report:
-    """Play the plan."""
-    begun, done = time.monotonic(), list[Round]()
+    """Play the plan; a signal, or a cluster that does not come up, ends it with a report of what was."""
+    begun, done, fatal = time.monotonic(), list[Round](), ""
+    try:
+        _play(plan, done, begun + plan.seconds)
+    except KeyboardInterrupt:
+        fatal = "interrupted"
+    except (StartError, MissingError, DeadlineError, RuntimeError, OSError) as error:
+        fatal = f"the cluster could not be used: {type(error).__name__}: {error}"
+    seconds = time.monotonic() - begun
+    return Report(seed=plan.seed, database=plan.database, seconds=seconds, rounds=tuple(done), fatal=fatal)
+
+
+def _play(plan: Plan, done: list[Round], until: float) -> None:
     waiting = next(plan.turns, None)
-    while waiting is not None and (not done or time.monotonic() - begun < plan.seconds):
+    while waiting is not None and (not done or time.monotonic() < until):
+        begun = time.monotonic()
         with stage(plan, waiting.number) as made:
             say(f"cluster is up after {time.monotonic() - begun:.0f} s")
-            while waiting is not None and (not done or time.monotonic() - begun < plan.seconds):
+            while waiting is not None and (not done or time.monotonic() < until):
                 done.append(_round(plan, made, waiting))
                 waiting = next(plan.turns, None)
-                if any(violation.invariant in {"I1", "I10"} for violation in done[-1].violations):
+                if {violation.invariant for violation in done[-1].violations} & UNHEALED:
                     say("making a new cluster")
                     break
-    return Report(seed=plan.seed, database=plan.database, seconds=time.monotonic() - begun, rounds=tuple(done))
 
 
 def _round(plan: Plan, made: Stage, turn: Turn) -> Round:
