@@ -145,12 +145,12 @@ def succeed(estate: Estate, haul: Haul, pid: int) -> None:
         ("status", "-o", "json"),
         ("list",),
         ("doctor", "--stream", STREAM, "-o", "json"),
-        ("config", "show", STREAM),
-        ("config", "history", STREAM),
-        ("history", STREAM),
+        ("config", "show", "--stream", STREAM),
+        ("config", "history", "--stream", STREAM),
+        ("history", "--stream", STREAM),
         ("init-zk",),
-        ("pause", STREAM, "--yes"),
-        ("resume", STREAM, "--yes"),
+        ("pause", "--stream", STREAM, "--wait"),
+        ("resume", "--stream", STREAM),
     ):
         haul.command(estate, *words)
     url = f"http://{address(estate)}"
@@ -176,7 +176,7 @@ def fail(estate: Estate, haul: Haul) -> None:
         estate.wait_for(2, name)
     estate.put("zookeeper", "hasync:canary-wrong-4")
     haul.command(estate, "status")
-    haul.command(estate, "config", "show", STREAM)
+    haul.command(estate, "config", "show", "--stream", STREAM)
     estate.put("zookeeper", "canary-wrong-5")
     haul.command(estate, "status")
     estate.put("zookeeper", PLANTED["zookeeper"])
