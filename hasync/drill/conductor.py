@@ -60,6 +60,7 @@ class Conductor:
         leader, targets = self._targets(request)
         self._clock.wait(self._never, QUIET_S)
         undoing = Undoing(done=True)
+        self._mark(Mark.ASKED)
         for number, target in enumerate(targets):
             undoing = self._one(request, number, leader, target)
             if not undoing.done:  # the next one might be the last that could lead

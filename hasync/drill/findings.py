@@ -15,6 +15,9 @@ from hasync.drill.recording import Committed, LagSeen, LeaderSeen, Mark, Marked,
 
 Kind = TypeVar("Kind", bound=Sample)
 
+JUST_BEFORE_S: Final = 0.001
+"""How long before its first sign a fault is said to have been: less than the time between two looks."""
+
 LEAST_STEPS: Final = 5
 """So many writes must be seen before the fault for their pauses to mean anything."""
 
@@ -139,8 +142,16 @@ def of(samples: Sequence[Sample], kind: type[Kind]) -> list[Kind]:
 
 
 def injected_at(samples: Sequence[Sample]) -> float:
-    """Return the moment of the fault. Raises ValueError when there was none."""
-    return min(mark.at_s for mark in of(samples, Marked) if mark.mark is Mark.INJECTED)
+    """Return the moment of the fault. Raises ValueError when there was none.
+
+    It is told by the instance, and its consequences may be seen before its word is, on a busy machine.
+    """
+    told = min(mark.at_s for mark in of(samples, Marked) if mark.mark is Mark.INJECTED)
+    asked = min((mark.at_s for mark in of(samples, Marked) if mark.mark is Mark.ASKED), default=told)
+    states, leaders = pairwise(of(samples, StateSeen)), pairwise(of(samples, LeaderSeen))
+    turns = [later.at_s for earlier, later in states if later.epoch > earlier.epoch]
+    turns += [later.at_s for earlier, later in leaders if later.member != earlier.member]
+    return min((turn - JUST_BEFORE_S for turn in turns if asked < turn <= told), default=told)
 
 
 def ended_at(samples: Sequence[Sample]) -> float:

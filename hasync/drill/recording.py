@@ -9,6 +9,8 @@ from enum import StrEnum
 class Mark(StrEnum):
     """Moments of the drill itself."""
 
+    ASKED = "asked"
+    """The first order is about to be given: what changes from here on is the drill's."""
     INJECTED = "injected"
     """An instance said that it begins."""
     RESTARTED = "restarted"

@@ -91,7 +91,7 @@ def test_crash_is_undone_by_another_start_of_the_same_instance(cluster: Cluster)
     assert cluster.conduct(DrillKind.CRASH_LEADER) == Undoing(done=True)
     (order,) = cluster.orders
     assert (order.deed, order.member, order.instance, order.epoch) == (Deed.CRASH, "a", "1", 3)
-    assert cluster.marks() == [Mark.INJECTED, Mark.UNDONE, Mark.ENDED]
+    assert cluster.marks() == [Mark.ASKED, Mark.INJECTED, Mark.UNDONE, Mark.ENDED]
     assert cluster.drills.order is None
 
 
@@ -202,7 +202,7 @@ def test_rolling_restart_takes_the_leader_last(cluster: Cluster) -> None:
     cluster.obey = cluster.restarts
     assert cluster.conduct(DrillKind.ROLLING_RESTART).done
     assert [(order.member, order.epoch) for order in cluster.orders] == [("b", 0), ("a", 0)]
-    assert cluster.marks() == [Mark.INJECTED, Mark.UNDONE, Mark.RESTARTED, Mark.UNDONE, Mark.ENDED]
+    assert cluster.marks() == [Mark.ASKED, Mark.INJECTED, Mark.UNDONE, Mark.RESTARTED, Mark.UNDONE, Mark.ENDED]
 
 
 def test_rolling_restart_stops_at_an_instance_that_does_not_come_back(cluster: Cluster) -> None:

@@ -34,6 +34,19 @@ def test_leader_whose_name_goes_a_moment_before_the_fault_is_seen_has_led() -> N
     assert found.led_s == pytest.approx(0.035)
 
 
+def test_fault_whose_consequences_are_seen_before_its_word_was_then() -> None:
+    """On a busy machine the successor may have written before the command hears that the instance began."""
+    told = [
+        replace(each, at_s=10.2) if isinstance(each, Marked) and each.text and each.at_s == ZERO else each
+        for each in crash()
+    ]
+    assert find(in_order(told)).epochs == ()  # nobody said since when the drill counts
+    found = find(in_order([*told, Marked(at_s=9.9, mark=Mark.ASKED)]))
+    assert (found.leader_before, found.epoch_before, found.epochs) == ("a", 1, (2,))
+    assert found.noticed_s == pytest.approx(0.001)
+    assert found.claimed_s == pytest.approx(0.011)
+
+
 def test_gap_is_the_longest_pause_around_the_fault() -> None:
     """From the last write before it to the first one after it; what is usual is said with it."""
     gap = find(crash(first=10.5)).gap
