@@ -59,12 +59,23 @@ class Helm:
     def objects(self, *words: str, values: str = "", version: str = "1.34.0", name: str = "rel") -> list[Object]:
         """Render the chart as a release."""
         files = ["-f", str(VALUES[values])] if values else []
-        return parsed(self("template", name, str(CHART), "--kube-version", version, *files, *words))
+        return parsed(_rendered(self, ("template", name, str(CHART), "--kube-version", version, *files, *words)))
+
+
+_RENDERED: dict[tuple[Path, tuple[str, ...]], str] = {}
+"""What was rendered before: the chart does not change while tests run, and most of them look at the same objects."""
+
+
+def _rendered(helm: Helm, words: tuple[str, ...]) -> str:
+    key = (helm.program, words)
+    if key not in _RENDERED:
+        _RENDERED[key] = helm(*words)
+    return _RENDERED[key]
 
 
 def parsed(text: str) -> list[Object]:
     """Return the objects of a stream of YAML documents."""
-    return [one for one in yaml.safe_load_all(text) if one]
+    return [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one]  # the other one takes seconds
 
 
 def the(objects: Sequence[Object], kind: str, ending: str = "") -> Object:
