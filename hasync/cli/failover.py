@@ -41,7 +41,7 @@ def failover(
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
     yes: YesOption = False,
-    within_s: WithinOption = 30.0,
+    within_s: WithinOption = 60.0,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Have another instance lead a stream, though its leader does not answer.

@@ -87,7 +87,10 @@ ReasonOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 WithinOption = Annotated[
-    float, typer.Option("--within", parser=seconds, metavar="DURATION", help="How long --wait waits at most.")
+    float,
+    typer.Option(
+        "--within", parser=seconds, metavar="DURATION", help="How long to wait at most, else 60s.", show_default=False
+    ),
 ]
 
 

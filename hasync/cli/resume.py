@@ -6,11 +6,12 @@ import typer
 
 from hasync.cli.invocation import Cluster, invocation, meant
 from hasync.cli.messages import say
-from hasync.cli.options import AllOption, StreamOption, WithinOption
+from hasync.cli.options import AllOption, DryRunOption, StreamOption, WithinOption
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
 from hasync.errors import HasyncError
 from hasync.fleet import wishes
+from hasync.fleet.summary import Facts
 from hasync.model.cluster import Leader
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -24,6 +25,7 @@ def resume(
     every: AllOption = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return when an instance leads.")] = False,
     within_s: WithinOption = 60.0,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Let a paused or halted stream, or all, go on.
 
@@ -35,9 +37,9 @@ def resume(
     with call.connect() as cluster:
         streams = meant(call, cluster, stream, every=every)
         for ports in streams:
-            for line in _released(cluster, ports):
+            for line in _foretold(cluster, ports) if dry_run else _released(cluster, ports):
                 say(f"{ports.stream}: {line}")
-        for ports in streams if wait else ():
+        for ports in streams if wait and not dry_run else ():
             leading = Leading(ports)
             nobody = f"{ports.stream}: no instance leads"
             wait_for(leading.settled, else_say=nobody, within_s=within_s, clock=call.clock)
@@ -66,6 +68,15 @@ class Leading:
     def words(self) -> str:
         """Who leads."""
         return f"{self._seen.member} leads, epoch {self._seen.epoch}" if self._seen else "no instance leads"
+
+
+def _foretold(cluster: Cluster, ports: StreamCoordination) -> list[str]:
+    """Say what would be withdrawn and cleared."""
+    facts = Facts.read(ports, cluster.members.list())
+    lines = [f"would withdraw the {facts.intent.kind.value} by {facts.intent.by}"] if facts.intent else []
+    if facts.halt is not None:
+        lines.append(f"would clear the halt ({facts.halt.code}: {facts.halt.reason})")
+    return [f"{line}; nothing is changed" for line in lines] or ["is neither paused nor halted"]
 
 
 def _released(cluster: Cluster, ports: StreamCoordination) -> tuple[str, ...]:

@@ -42,6 +42,15 @@ def test_pause_for_a_time_says_and_keeps_its_end(stage: Stage) -> None:
     assert "paused by ann@here until 2027-01-15T08:30:00Z (Redis upgrade)" in stage.run("status").stdout
 
 
+def test_dry_run_of_a_resume_says_what_it_would_take_away(stage: Stage) -> None:
+    """The pause stays."""
+    stage.apply()
+    assert "neither paused nor halted" in stage.run("resume", "--dry-run").stderr
+    stage.run("pause")
+    assert "would withdraw the pause by ann@here" in stage.run("resume", "--dry-run", "--wait").stderr
+    assert stage.ports.intents.get() is not None
+
+
 def test_dry_run_of_a_pause_changes_nothing(stage: Stage) -> None:
     """It says who would step down."""
     stage.apply()
