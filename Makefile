@@ -7,7 +7,7 @@ workers ?= 3
 sources := hasync testbed demo benchmarks monitoring chaos tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench chaos dashboards monitoring chart docs check lint types contracts lock clean distclean
+.PHONY: help setup tools demo test test-pure packages test-large test-far test-streams fuzz model bench failover-bench chaos dashboards monitoring chart docs check lint types contracts sbom lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ types: setup ## mypy
 
 contracts: setup ## import-linter: who may import whom
 	@.venv/bin/lint-imports
+
+sbom: setup ## CycloneDX bill of materials of the pinned dependencies, to build/sbom.json
+	@PYTHON=$(python) scripts/sbom.sh
 
 lock: ## Pin the newest versions of requirements/*.in, with hashes
 	@scripts/lock.sh
