@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from testbed import MissingError
 from testbed.trees import program
 from testbed.workdirs import cache, locked
 
@@ -33,6 +34,8 @@ def draw(report: Path) -> list[str]:
 
     Raises MissingError without npm or chromium, RuntimeError with their words when one fails.
     """
+    for needed in ("npm", "node", "chromium"):
+        _needed(needed)
     bundle = _bundle(_packages())
     faults: list[str] = []
     for path in sorted(report.glob("*.data.json")):
@@ -40,6 +43,15 @@ def draw(report: Path) -> list[str]:
         faults += [f"{picture.stem}: {fault}" for fault in _picture(json.loads(path.read_text()), bundle, picture)]
         print(f"drawn: {picture}")
     return faults
+
+
+def _needed(name: str) -> Path:
+    try:
+        return program(name)
+    except MissingError as missing:
+        raise MissingError(
+            f"{name} (Debian: apt-get install npm chromium; ARGS=--no-pictures does without)"
+        ) from missing
 
 
 def _packages() -> Path:
