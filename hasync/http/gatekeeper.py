@@ -38,6 +38,10 @@ class Gatekeeper:
         self._lock = threading.Lock()
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
 
+    def check(self) -> None:
+        """Raise ConfigInvalid when there is to be a token and it cannot be had: told at the start, not when needed."""
+        self._expected()
+
     @property
     def enabled(self) -> bool:
         """Whether the right token would open anything now."""
@@ -82,7 +86,9 @@ class Gatekeeper:
             return ""
         token = self._token().strip()
         if len(token) < TOKEN_MIN:
-            raise ConfigInvalid(f"the admin token has fewer than {TOKEN_MIN} characters")
+            problem = f"HASYNC_HTTP__ADMIN_TOKEN (http.admin_token): the token has fewer than {TOKEN_MIN} characters"
+            hint = "make one with 'openssl rand -base64 32'"
+            raise ConfigInvalid("the admin token can be guessed", problems=(problem,), hint=hint)
         return token
 
     def _locked_out_s(self, address: str) -> float:

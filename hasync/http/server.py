@@ -77,9 +77,10 @@ class AdminServer:
         ``live_within_s``: oldest heartbeat that still counts as alive. ``request_timeout_s``:
         longest time a client may take for its whole request and answer.
 
-        Raises ConfigInvalid when the address cannot be had.
+        Raises ConfigInvalid when the address cannot be had, nor the admin token where there is to be one.
         """
         gatekeeper = Gatekeeper(cluster.token, cluster.clock)
+        gatekeeper.check()
         self._board = Board(
             surveyor=cluster.surveyor,
             teller=lambda: Teller(status=health.status(), actions=gatekeeper.enabled, root=cluster.root),

@@ -21,11 +21,7 @@ from hasync.worker.seats import Seats
 def front_desk(
     *, session: ZooKeeperSession, seats: Seats, settings: Settings, secrets: Secrets, instance: str, clock: Clock
 ) -> Cluster:
-    """Put it together; nothing is read before somebody looks. ``instance``: random, of this process.
-
-    Raises ConfigInvalid when the admin token cannot be read now, so that a wrong reference
-    is told at the start and not when it is needed.
-    """
+    """Put it together; nothing is read before somebody looks. ``instance``: random, of this process."""
     znodes = Znodes(settings.zookeeper.root)
     members = MemberList(session=session, znodes=znodes, clock=clock)
     catalog = StreamList(session=session, znodes=znodes)
@@ -42,7 +38,6 @@ def front_desk(
     def token() -> str:
         return secrets.resolve(reference) if reference is not None else ""
 
-    token()
     eyes = Eyes(members=members, catalog=catalog, stream=ports, own=own, ask=ask_status, clock=clock)
     return Cluster(
         surveyor=Survey(eyes),

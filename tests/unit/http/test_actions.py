@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
+from hasync.errors import ConfigInvalid
 from hasync.http.actions import BODY_MAX_BYTES
 from hasync.model.cluster import IntentKind
 from tests.unit.http.stage import STREAM, TOKEN, Bench, served
@@ -123,6 +124,13 @@ def test_actions_are_off_by_default() -> None:
         assert bench.act("pause").status == 403
         assert bench.ask("/api/cluster").json["actions"] is False
         assert bench.scene.ports.intents.get() is None
+
+
+def test_short_token_keeps_the_port_shut() -> None:
+    """An instance with a token that can be guessed does not start, and says what to do."""
+    with pytest.raises(ConfigInvalid) as refused, served(token="short"):
+        pass
+    assert "HASYNC_HTTP__ADMIN_TOKEN" in refused.value.problems[0]
 
 
 def test_zookeeper_away_is_503(own: Bench) -> None:

@@ -82,6 +82,14 @@ def test_token_that_cannot_be_had_opens_nothing(token: str) -> None:
     assert (status(keeper.refuse(request(f"Bearer {token}"))), keeper.enabled) == (503, False)
 
 
+@pytest.mark.parametrize("token", ["", "short"])
+def test_token_that_cannot_be_had_is_told_at_the_start(token: str) -> None:
+    """A wrong reference does not wait until somebody needs the token."""
+    with pytest.raises(ConfigInvalid):
+        Gatekeeper(Vault(token), SetClock()).check()
+    Gatekeeper(None, SetClock()).check()
+
+
 def test_address_that_guesses_is_locked_out_for_a_while() -> None:
     """After some wrong tokens not even the right one is looked at; others are not held up by it."""
     clock = SetClock()
