@@ -55,6 +55,13 @@ def test_settings_load(helm4: Helm, values: str, tmp_path: Path) -> None:
     assert pod["terminationGracePeriodSeconds"] >= settings.shutdown_timeout_s + 10
 
 
+def test_settings_win_over_the_image_s_own(helm4: Helm, tmp_path: Path) -> None:
+    """The image listens on all IPv4 addresses by a variable, which a file alone could not change."""
+    objects = helm4.objects("--set", "config.http.host=::", values="minimal")
+    assert settings_of(objects, "minimal", tmp_path).http.host == "::"
+    assert settings_of(helm4.objects(values="minimal"), "minimal", tmp_path).http.host == "0.0.0.0"  # noqa: S104
+
+
 @pytest.mark.parametrize("values", OWN_SETTINGS)
 def test_files_that_settings_and_documents_name_are_mounted(helm4: Helm, values: str, tmp_path: Path) -> None:
     """Each secret and certificate is below a mount; one of the chart's own Secret is among its keys."""

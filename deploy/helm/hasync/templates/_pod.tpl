@@ -48,6 +48,9 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: metadata.name
+  # The image has this variable, too, and variables win over the file.
+  - name: HASYNC_HTTP__HOST
+    value: {{ dig "http" "host" "0.0.0.0" .Values.config | quote }}
   # Pods of a Deployment have names that nobody can look up.
   - name: HASYNC_HTTP__ADVERTISE
     valueFrom:
