@@ -2,8 +2,6 @@
 
 import datetime as dt
 import ipaddress
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hasync.clock import SystemClock
-from hasync.cluster.access import Auth, Tls
+from hasync.cluster.access import Tls
 from hasync.cluster.closing import Closing, SessionCloser
 from hasync.cluster.session import ZooKeeperSession
-from hasync.cluster.znodes import Znodes
 from hasync.errors import CoordinationRefused, CoordinationUnavailable
 from testbed import Ensemble, PortLease, ZooKeeper, wait_until
-from tests.contract.worlds import with_client
-from tests.integration.cluster.stage import STREAM, connected, elected, ports
+from tests.integration.cluster.stage import connected, elected, ports
 
 REPOSITORY = Path(__file__).parents[3]
 PLACES = ("dataDir", "dataLogDir", "clientPort", "server.", "myid", "secureClientPort")
@@ -184,44 +180,3 @@ def test_tls_certificate_of_another_host_is_refused(tmp_path: Path, authority: A
             session.await_connected(3)
         session.stop(5)
     assert "certificate" in caught.value.message.lower()
-
-
-def setup(server: ZooKeeper, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run zk/acl/setup.py."""
-    script = REPOSITORY / "zk" / "acl" / "setup.py"
-    return subprocess.run(
-        [sys.executable, str(script), "--hosts", server.address, "--root", "/closed", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-        env={"PYTHONPATH": str(REPOSITORY)},
-        timeout=60,
-    )
-
-
-def test_acl_script_closes_an_open_tree(zookeeper: ZooKeeper) -> None:
-    """The script shows first, then gives all that is there to the identity, and to a reader what it is granted."""
-    digest = "digest:hasync:secret"
-    with connected(zookeeper.address) as open_session:
-        ports(open_session, "/closed", "a").configs.put("one", based_on=0, applied_by="ann")
-        shown = setup(zookeeper, "--auth", digest)
-        assert shown.returncode == 0, shown.stderr
-        assert "would close /closed/streams/orders/config" in shown.stdout
-        assert ports(open_session, "/closed", "a").configs.get() is not None
-        done = setup(zookeeper, "--auth", digest, "--grant", "ip:127.0.0.1:r", "--execute")
-        assert done.returncode == 0, done.stderr
-        assert "secret" not in done.stdout + done.stderr
-        config = Znodes("/closed").stream(STREAM).config
-        assert with_client(zookeeper.hosts, lambda client: client.get(config)[0])
-        with pytest.raises(CoordinationRefused):
-            ports(open_session, "/closed", "a").configs.put("two", based_on=1, applied_by="ann")
-    with connected(zookeeper.address, auth=Auth(scheme="digest", credential="hasync:secret")) as owner:
-        assert ports(owner, "/closed", "a").configs.put("two", based_on=1, applied_by="ann").revision == 2
-
-
-def test_acl_script_needs_an_identity(zookeeper: ZooKeeper) -> None:
-    """Without an identity the tree could only be closed to everybody."""
-    refused = setup(zookeeper, "--execute")
-    assert refused.returncode == 1
-    assert "identity" in refused.stderr
