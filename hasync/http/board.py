@@ -50,8 +50,17 @@ class Edition:
 class Board:
     """Holds the latest edition. Called from: request threads; the thread that renews it is its own."""
 
-    def __init__(self, *, surveyor: Surveyor, teller: Callable[[], Teller], clock: Clock, log: Log) -> None:
+    def __init__(
+        self,
+        *,
+        surveyor: Surveyor,
+        teller: Callable[[], Teller],
+        clock: Clock,
+        log: Log,
+        every_s: float = EVERY_S,
+    ) -> None:
         """Look at nothing before somebody asks. ``teller``: what this instance says of itself now."""
+        self._every_s = every_s
         self._surveyor = surveyor
         self._teller = teller
         self._clock = clock
@@ -127,7 +136,7 @@ class Board:
             began = self._clock.monotonic()
             self._publish(self._viewed())
             took_s = self._clock.monotonic() - began
-            self._pause(max(EVERY_S - took_s, took_s * SHARE))
+            self._pause(max(self._every_s - took_s, took_s * SHARE))
         self._surveyor.rest()
 
     def _pause(self, for_s: float) -> None:

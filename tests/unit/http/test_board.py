@@ -48,7 +48,7 @@ def clock() -> QuickClock:
 @pytest.fixture
 def board(surveyor: Surveyor, clock: QuickClock) -> Iterator[Board]:
     """A board in front of it."""
-    board = Board(surveyor=surveyor, teller=lambda: TELLER, clock=clock, log=a_log(io.BytesIO()))
+    board = Board(surveyor=surveyor, teller=lambda: TELLER, clock=clock, log=a_log(io.BytesIO()), every_s=0.01)
     yield board
     board.close()
 
@@ -110,7 +110,7 @@ def test_fault_of_ours_is_logged_and_shown_and_looking_goes_on(surveyor: Surveyo
             raise error
         return TELLER
 
-    board = Board(surveyor=surveyor, teller=teller, clock=clock, log=a_log(lines))
+    board = Board(surveyor=surveyor, teller=teller, clock=clock, log=a_log(lines), every_s=0.01)
     first = board.read(PATIENCE_S)
     assert (first.document["stale"], first.document["trouble"]) == (True, "internal error: RuntimeError")
     news = board.after(first.number, PATIENCE_S)

@@ -54,7 +54,7 @@ def surveyor() -> Surveyor:
 @pytest.fixture
 def board(surveyor: Surveyor) -> Iterator[Board]:
     """A board in front of it."""
-    board = Board(surveyor=surveyor, teller=lambda: TELLER, clock=QuickClock(), log=a_log(io.BytesIO()))
+    board = Board(surveyor=surveyor, teller=lambda: TELLER, clock=QuickClock(), log=a_log(io.BytesIO()), every_s=0.01)
     yield board
     board.close()
 
