@@ -142,6 +142,8 @@ def _hearing(record: Record, promise: Promise) -> Iterator[Violation]:
     for name, looks in (("accounts", record.sums), ("positions", record.pairs), ("binlog dumps", record.dumps)):
         if not looks:
             yield _say("deaf", f"{name} were never seen")
+    for text in record.unseen:
+        yield _say("deaf", text)
     if record.started is None or record.final is None:
         yield _say("deaf", "the state key was not read in the beginning or the end")
         return

@@ -92,5 +92,7 @@ class Record:
     """Who said it leads at the end."""
     ephemerals: int = 0
     """Ephemeral znodes at the end."""
+    unseen: tuple[str, ...] = ()
+    """What was out of sight or hearing in the end, though all should be well."""
     trouble: tuple[str, ...] = ()
     """What kept the round from being carried out as planned."""

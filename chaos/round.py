@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import pymysql
 import redis
@@ -96,7 +96,8 @@ class Stage:
         promise = _together(faults)
         self._heal(record, scene)
         self._converge(record, promise)
-        record.trouble = (*record.trouble, *(scene.trouble if scene else ()), *self.observer.deaf)
+        record.trouble = (*record.trouble, *(scene.trouble if scene else ()))
+        record.unseen = self.observer.deaf
         self.observer.end(record)
         violations = judge(record, promise, self.baseline, Flavor(self.world.flavor))
         self.workload.go()
@@ -107,13 +108,9 @@ class Stage:
             notes=tuple(scene.notes) if scene else (),
             violations=tuple(violations),
             not_run=why if not violations else "",
-            gap_s=gap(record),
-            terms=term_changes(record),
             took_s=time.monotonic() - begun,
-            converged_s=max(0.0, record.converged_at - record.healed_at),
             commits=self.workload.commits - commits,
-            judged=sum(line.kind == "write" for lines in record.heard.values() for line in lines),
-            at=record.began,
+            **figures(record),
         )
 
     def _suffer(self, record: Record, scene: Scene, faults: list[Fault]) -> None:
@@ -183,6 +180,17 @@ def _together(faults: list[Fault]) -> Promise:
     for fault in faults[1:]:
         promise = promise.with_(fault.promise)
     return promise
+
+
+def figures(record: Record) -> dict[str, Any]:
+    """Return what a report shows of a record."""
+    return {
+        "gap_s": gap(record),
+        "terms": term_changes(record),
+        "converged_s": max(0.0, record.converged_at - record.healed_at),
+        "judged": sum(line.kind == "write" for lines in record.heard.values() for line in lines),
+        "at": record.began,
+    }
 
 
 def gap(record: Record) -> float:

@@ -16,8 +16,8 @@ from testbed import DatabaseName, Ensemble, MariaDb, MySql, Redis, Sentinel, Ser
 
 SESSION_TIMEOUT_S: Final = 4.0
 STEP_DOWN_AFTER_S: Final = 12.0
-ZOOKEEPER_DISK: Final = "48m"
-LOG_DISK: Final = "24m"
+ZOOKEEPER_DISK: Final = "128m"
+LOG_DISK: Final = "64m"
 UP_WITHIN_S: Final = 90.0
 
 CONFIG: Final = """
@@ -71,9 +71,7 @@ class World:
         self._mount(directory / "logs", LOG_DISK)
         self.workers = [Node(f"w{n}", 10 + n, directory) for n in (1, 2, 3)]
         self.nodes = {node.name: node for node in self.workers}
-        self.ensemble = Ensemble(
-            directory / "zookeeper", options={"clientPortAddress": EVERYWHERE, "preAllocSize": 512}
-        )
+        self.ensemble = Ensemble(directory / "zookeeper", options={"clientPortAddress": EVERYWHERE, "preAllocSize": 64})
         for number, member in enumerate(self.ensemble, 1):
             self._on(f"zk{number}", 20 + number, member)
         kind = MySql if database == "mysql" else MariaDb

@@ -116,6 +116,7 @@ RECORDS: dict[str, tuple[str, Callable[[Record], object]]] = {
     "accounts never seen": ("deaf", lambda r: r.sums.clear()),
     "positions never seen": ("deaf", lambda r: r.pairs.clear()),
     "dumps never seen": ("deaf", lambda r: r.dumps.clear()),
+    "an eye that was shut": ("deaf", lambda r: setattr(r, "unseen", ("rd1 not heard for 9 s",))),
     "nothing heard": ("deaf", lambda r: r.heard.clear()),
     "the last write not heard": ("deaf", lambda r: setattr(r, "final", state(2, 4))),
     "a write in the middle not heard": ("deaf", lambda r: setattr(r, "started", state(1, 0))),
