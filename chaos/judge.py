@@ -147,15 +147,17 @@ def _hearing(record: Record, promise: Promise) -> Iterator[Violation]:
     if record.started is None or record.final is None:
         yield _say("deaf", "the state key was not read in the beginning or the end")
         return
+    yield from _sequence(record, record.started, record.final, 3 * promise.redis_kills, moved=promise.moves)
+
+
+def _sequence(record: Record, started: State, final: State, spare: int, *, moved: bool) -> Iterator[Violation]:
     heard = [line.state for lines in record.heard.values() for line in lines if line.kind == "write" and line.state]
     if not heard:
         yield _say("deaf", "not one write was heard")
-    elif unheard := _unheard(heard, record.started, record.final):
-        spare = 3 * promise.redis_kills
-        if len(unheard) > spare and not promise.moves:
-            yield _say("deaf", f"{len(unheard)} writes were not heard, such as sequence {unheard[0]}")
+    elif not moved and len(unheard := _unheard(heard, started, final)) > spare:
+        yield _say("deaf", f"{len(unheard)} writes were not heard, such as sequence {unheard[0]}")
     last = [line for line in record.heard.get(record.final_server, []) if line.kind in {"write", "look"}]
-    if not last or last[-1].state is None or last[-1].state.seq < record.final.seq:
+    if not last or last[-1].state is None or last[-1].state.seq < final.seq:
         yield _say("deaf", f"the last write to {record.final_server} was not heard")
 
 
