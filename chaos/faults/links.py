@@ -206,9 +206,10 @@ class Orphan(Fault):
             self._duplicate(scene)
             return
         self._stand(scene)
-        if kind == "an orphan whose turn comes":
-            scene.undo(scene.leader.revive)
-            scene.leader.kill_worker()
+        if kind == "an orphan whose turn comes":  # those before it in the queue die, and queue up behind it
+            for instance in scene.world.instances:
+                scene.undo(instance.revive)
+                instance.kill_worker()
 
     def _stand(self, scene: Scene) -> None:
         """Add a contender that never leads."""
