@@ -15,6 +15,7 @@ from hasync.errors import (
     EndReason,
     HasyncError,
     PositionLost,
+    SecretGone,
     SourceRefused,
     SourceUnavailable,
     TermEnded,
@@ -219,6 +220,8 @@ def _logging_in(login: Login) -> Iterator[None]:
     password = login.password
     try:
         yield
+    except SecretGone as gone:
+        raise SourceUnavailable(f"{login.host}: {gone.message}", hint=gone.hint) from gone
     except SourceRefused as refused:
         if not isinstance(password, Password) or not password.accepted or not refused.local:
             raise

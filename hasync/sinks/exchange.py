@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from hasync import tls
-from hasync.errors import ConfigInvalid, HasyncError, SinkRefused, SinkUnavailable
+from hasync.errors import ConfigInvalid, HasyncError, SecretGone, SinkRefused, SinkUnavailable
 from hasync.model.command import Command, Packed
 from hasync.model.secret import Password
 from hasync.ports import Clock
@@ -56,13 +56,13 @@ class Exchange:
     def open(self) -> None:
         """Ask the Sentinels, if any, connect and log in. Raises SinkUnavailable, SinkRefused (credentials)."""
         self.close()
-        connection = self._endpoint.connection(locate(self._endpoint) if self._endpoint.sentinels else None)
         try:
+            connection = self._endpoint.connection(locate(self._endpoint) if self._endpoint.sentinels else None)
             connection.connect()
         except RedisError as error:
             raise self._not_connected(error) from error
-        except ConfigInvalid as invalid:  # TLS files that cannot be used
-            raise self._unprepared(invalid) from invalid
+        except (ConfigInvalid, SecretGone) as missing:  # TLS files that cannot be used, a secret that is not there
+            raise self._unprepared(missing) from missing
         if isinstance(self._endpoint.password, Password):
             self._endpoint.password.accepted = True
         self._connection = connection
@@ -133,12 +133,12 @@ class Exchange:
             return SinkUnavailable(f"{self._endpoint.name} is not trusted: {found.reason}", hint=remedy)
         return SinkUnavailable(f"{self._endpoint.name}: cannot connect: {error}")
 
-    def _unprepared(self, invalid: ConfigInvalid) -> HasyncError:
+    def _unprepared(self, missing: ConfigInvalid | SecretGone) -> HasyncError:
         """Take files that worked before for ones that are being replaced."""
-        message, password = f"{self._endpoint.name}: {invalid.message}", self._endpoint.password
+        message, password = f"{self._endpoint.name}: {missing.message}", self._endpoint.password
         if isinstance(password, Password) and password.accepted:
-            return SinkUnavailable(message, hint=f"it worked before, so it is tried again: {invalid.hint}")
-        refused = SinkRefused(message, hint=invalid.hint)
+            return SinkUnavailable(message, hint=f"it worked before, so it is tried again: {missing.hint}")
+        refused = SinkRefused(message, hint=missing.hint)
         refused.local = True
         return refused
 
