@@ -68,7 +68,7 @@ def test_other_authority_is_not_trusted(port: int, tmp_path: Path) -> None:
     other, _ = certify(tmp_path, "other", host="localhost")
     with pytest.raises(SinkUnavailable) as refused:
         peek(f"rediss://localhost:{port}", other)
-    assert "CA" in refused.value.hint
+    assert "redis.tls.ca" in refused.value.hint
 
 
 def test_other_host_name_is_trusted_only_when_told_so(port: int, tmp_path: Path) -> None:
