@@ -39,6 +39,7 @@ class Candidacy:
         self.reason: EndReason | None = None
         self.progress = threading.Event()
         self.ended = threading.Event()
+        self._nameless = False
 
     def start(self) -> None:
         """Enter the queue."""
@@ -153,6 +154,7 @@ class Candidacy:
     def _deleted_own(self) -> bool:
         """Delete every node with our prefix; False when ZooKeeper did not confirm it."""
         try:
+            self._take_back_name()
             for path in self._own_nodes():
                 # Its name is unique for ever, so a late delete hits nothing else.
                 remove(self._session, "election.leave", path)
@@ -161,6 +163,19 @@ class Candidacy:
         except CoordinationRefused as refusal:
             self.refused = refusal
         return True
+
+    def _take_back_name(self) -> None:
+        """Delete the leader's name if the term could not: ZooKeeper was away then, and the session lives on.
+
+        A halted stream would otherwise seem to be led for as long as this process runs. While our lock node
+        stands nobody else can have published, not even our own next term, so a name of this session is this term's.
+        """
+        if self.leadership is None or self.reason is not None or self._nameless:
+            return
+        stat = stat_of(self._session, "leader.read", self._znodes.leader)
+        if stat is not None and stat.ephemeralOwner == self.leadership.session_id:
+            remove(self._session, "leader.unpublish", self._znodes.leader)
+        self._nameless = True  # behind the delete of the lock, a name would be the next term's
 
     def _own_nodes(self) -> list[str]:
         if self.leadership is not None:

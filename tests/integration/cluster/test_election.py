@@ -19,7 +19,7 @@ from hasync.cluster.candidacy import Candidacy
 from hasync.cluster.session import ZooKeeperSession
 from hasync.cluster.znodes import Znodes
 from hasync.errors import CoordinationRefused, CoordinationUnavailable, EndReason, TermEnded
-from hasync.model.cluster import Leadership
+from hasync.model.cluster import Leader, Leadership
 from testbed import Proxy, ZooKeeper, wait_until
 from tests.contract.worlds import with_client
 from tests.integration.cluster.stage import (
@@ -304,3 +304,34 @@ def test_streams_of_one_session_are_elected_apart(zookeeper: ZooKeeper, root: st
         with pytest.raises(TermEnded) as caught:
             orders.election.check(first)
         assert caught.value.reason is EndReason.LOCK_LOST
+
+
+def test_name_that_a_term_could_not_take_back_goes_with_its_lock(zookeeper: ZooKeeper, root: str) -> None:
+    """ZooKeeper was away when the term ended, the session lives on: nobody leads, so nobody may be named.
+
+    Found by the chaos suite: a stream that halted then could not be paused with --wait, nor its position be reset.
+    """
+    with connected(zookeeper.address) as session:
+        led = ports(session, root, "a")
+        leadership = elected(led)
+        led.terms.publish(leadership, Leader(member="a", epoch=1, since=1.0, address="a:1"))
+        session.failing["leader.unpublish"] = 1
+        with pytest.raises(CoordinationUnavailable):
+            led.terms.unpublish(leadership)
+        led.election.release(leadership, 5)
+        assert (led.terms.leader(), led.election.contenders(), session.generation) == (None, (), 0)
+
+
+def test_name_of_the_next_leader_stays(zookeeper: ZooKeeper, root: str) -> None:
+    """Who gives the lock back removes its own name only."""
+    with connected(zookeeper.address) as one, connected(zookeeper.address) as other:
+        a, b = ports(one, root, "a"), ports(other, root, "b")
+        first = elected(a)
+        a.terms.publish(first, Leader(member="a", epoch=1, since=1.0, address="a:1"))
+        a.election.release(first, 5)
+        second = elected(b)
+        b.terms.publish(second, Leader(member="b", epoch=2, since=1.0, address="b:1"))
+        a.election.release(first, 5)
+        leader = b.terms.leader()
+        assert leader is not None
+        assert leader.member == "b"
