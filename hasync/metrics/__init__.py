@@ -78,7 +78,7 @@ class Metrics:
         """Say whether operators have paused all streams."""
         self._maintenance.set(paused)
 
-    def drained(self, drained: bool) -> None:
+    def drained(self, *, drained: bool) -> None:
         """Say whether operators want this instance to lead nothing."""
         self._drained.set(drained)
 

@@ -220,7 +220,7 @@ class Instance:
         self._metrics.maintenance(seats.all_paused())
         self._neighbours.know(members)
         self._draining.look()
-        self._metrics.drained(self._draining.drain is not None)
+        self._metrics.drained(drained=self._draining.drain is not None)
         self._balancer.look()
 
     def _leave(self, seats: Seats) -> None:

@@ -314,7 +314,7 @@ def test_ends_halts_and_drills_are_told(bench: Bench, stream: StreamMetrics) -> 
     assert bench.value("hasync_terms_ended_total", stream="orders", reason="session_lost") == 1
     assert bench.value("hasync_halts_total", stream="orders", code="sink_refused") == 1
     assert bench.value("hasync_drill_running", deed="freeze") == 1
-    bench.metrics.drained(True)
+    bench.metrics.drained(drained=True)
     assert bench.value("hasync_drained") == 1
     bench.metrics.drilled(Deed.FREEZE, running=False)
     assert bench.value("hasync_drill_running", deed="freeze") == 0
