@@ -123,7 +123,7 @@ def _resources(record: Record, baseline: Baseline) -> Iterator[Violation]:
             yield _say("I9", f"{member} has {standing.threads} threads, {baseline.threads} in the beginning")
         if standing.rss_mib > baseline.rss_mib + SPARE_MIB:
             yield _say("I9", f"{member} uses {standing.rss_mib:.0f} MiB, {baseline.rss_mib:.0f} in the beginning")
-    if record.ephemerals > baseline.ephemerals:
+    if record.ephemerals != baseline.ephemerals:
         yield _say("I9", f"{record.ephemerals} ephemeral znodes in the end, {baseline.ephemerals} in the beginning")
 
 

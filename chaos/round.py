@@ -26,6 +26,8 @@ from hasync.model.position import Flavor
 from testbed import DeadlineError, wait_until
 
 SETTLED_WITHIN_S: Final = 60.0
+STEADY: Final = 2
+"""So many looks in a row have to find nothing wrong."""
 GRACE_S: Final = 30.0
 """A round that is late is watched for so much longer, so that the report can tell late from never."""
 
@@ -139,12 +141,12 @@ class Stage:
         self._await(until, lambda: self.world.settled)
         time.sleep(0.3)
         self.workload.pause()
-        whole = False
-        while not whole and time.monotonic() < until:
-            time.sleep(0.2)
+        whole = 0
+        while whole < STEADY and time.monotonic() < until:
+            time.sleep(0.3)
             with suppress(redis.RedisError, pymysql.MySQLError, OSError):
-                whole = self._whole(record)
-        if whole:
+                whole = whole + 1 if self._whole(record) else 0
+        if whole == STEADY:
             record.converged_at = time.time()
         with suppress(redis.RedisError, OSError):
             server = self.world.primary()
@@ -169,7 +171,7 @@ class Stage:
         record.unacked = len(self.workload.acked - entries)
         record.leaders = tuple(each.member for each in self.world.instances if each.state == "leader")
         record.ephemerals = ephemerals(self.world)
-        calm = self.world.settled and record.ephemerals <= self.baseline.ephemerals
+        calm = self.world.settled and record.ephemerals == self.baseline.ephemerals
         calm = calm and bool(record.dumps) and record.dumps[-1][1] == 1
         calm = calm and all(each.get("/readyz")[0] == 200 for each in self.world.instances)
         return difference.none and calm and not record.unacked

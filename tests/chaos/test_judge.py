@@ -107,6 +107,7 @@ RECORDS: dict[str, tuple[str, Callable[[Record], object]]] = {
     "threads leak": ("I9", lambda r: r.standings.append(replace(r.standings[0], threads=200))),
     "memory leaks": ("I9", lambda r: r.standings.append(replace(r.standings[0], rss_mib=900.0))),
     "a session too many": ("I9", lambda r: setattr(r, "ephemerals", 9)),
+    "a session too few": ("I9", lambda r: setattr(r, "ephemerals", 6)),
     "two leaders": ("I10", lambda r: setattr(r, "leaders", ("w1", "w2"))),
     "nobody leads": ("I10", lambda r: setattr(r, "leaders", ())),
     "not ready": ("I10", lambda r: setattr(r, "ready", {"w1": 503})),
