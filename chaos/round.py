@@ -15,7 +15,7 @@ import redis
 from chaos.audit import compare, demanded, held
 from chaos.chain import Violation
 from chaos.ears import KEY, state_of
-from chaos.faults.fault import Fault, NotRunError, Scene
+from chaos.faults.fault import TROUBLE, Fault, NotRunError, Scene
 from chaos.judge import Baseline, judge, term_changes
 from chaos.observer import Observer
 from chaos.promise import Promise
@@ -23,7 +23,7 @@ from chaos.record import Record
 from chaos.workload import Workload
 from chaos.world import World
 from hasync.model.position import Flavor
-from testbed import DeadlineError, wait_until
+from testbed import wait_until
 
 SETTLED_WITHIN_S: Final = 60.0
 STEADY: Final = 2
@@ -93,7 +93,7 @@ class Stage:
             self._suffer(record, scene, faults)
         except NotRunError as cannot:
             why = str(cannot)
-        except (DeadlineError, RuntimeError, OSError, redis.RedisError, pymysql.MySQLError) as error:
+        except TROUBLE as error:
             record.trouble = (*record.trouble, f"{type(error).__name__}: {error}")
         promise = _together(faults)
         self._heal(record, scene)
@@ -131,7 +131,7 @@ class Stage:
         try:
             if scene is not None:
                 scene.heal()
-        except (DeadlineError, RuntimeError, OSError, redis.RedisError, pymysql.MySQLError) as error:
+        except TROUBLE as error:
             record.trouble = (*record.trouble, f"could not be undone: {type(error).__name__}: {error}")
         record.healed_at = time.time()
 

@@ -1,17 +1,36 @@
 """What all faults have in common."""
 
 import random
+import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
+
+import pymysql
+import redis
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError
 
 from chaos.instances import Instance
 from chaos.network import Cut
 from chaos.promise import Promise
 from chaos.workload import Workload
 from chaos.world import World
-from testbed import wait_until
+from testbed import DeadlineError, StartError, wait_until
+
+TROUBLE: Final = (
+    DeadlineError,
+    StartError,
+    RuntimeError,
+    OSError,
+    subprocess.SubprocessError,
+    redis.RedisError,
+    pymysql.MySQLError,
+    KazooException,
+    KazooTimeoutError,
+)
+"""What doing and undoing a fault may raise: the round has failed then, the run goes on."""
 
 
 class NotRunError(Exception):
