@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from chaos.catalog import faults
+from chaos.faults.fault import TROUBLE
 from chaos.observer import Observer
 from chaos.report import Report
 from chaos.round import Round, Stage
 from chaos.schedule import Turn
 from chaos.workload import Workload
 from chaos.world import World
-from testbed import DatabaseName, DeadlineError, MissingError, StartError, workdir
+from testbed import DatabaseName, MissingError, workdir
 
 UNHEALED: Final = frozenset({"I1", "I10"})
 """A round that broke one of these may leave a cluster that spoils the next one."""
@@ -59,7 +60,7 @@ def play(plan: Plan) -> Report:
         _play(plan, done, begun + plan.seconds)
     except KeyboardInterrupt:
         fatal = "interrupted"
-    except (StartError, MissingError, DeadlineError, RuntimeError, OSError) as error:
+    except (*TROUBLE, MissingError) as error:
         fatal = f"the cluster could not be used: {type(error).__name__}: {error}"
     seconds = time.monotonic() - begun
     return Report(seed=plan.seed, database=plan.database, seconds=seconds, rounds=tuple(done), fatal=fatal)
