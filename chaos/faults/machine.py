@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from chaos.faults.fault import Fault, NotRunError, Scene
 from chaos.faults.zookeeper import fill
-from chaos.instances import Instance
+from chaos.instances import STREAM, Instance
 from chaos.promise import Promise
 from testbed import DeadlineError, wait_until
 from testbed.workdirs import cache
@@ -52,11 +52,17 @@ class ClockJump(Fault):
                 "DONT_FAKE_MONOTONIC": "1",
             },
         )
-        scene.world.hasync("switchover", "--stream", "chaos", "--to", victim.member, "--yes", check=False)
-        wait_until(f"{victim.member} leads", lambda: victim.state == "leader", timeout_s=20)
+        wait_until(f"{victim.member} leads", lambda: _leads(scene, victim), timeout_s=40, poll_s=1)
         jump = scene.chance.choice(["+3600", "-3600"])
         scene.note(f"{jump} s")
         clock.write_text(f"{jump}\n")
+
+
+def _leads(scene: Scene, victim: Instance) -> bool:
+    """Ask that it leads; refused for as long as its own look at the servers is not done."""
+    if victim.state != "leader":
+        scene.world.hasync("switchover", "--stream", STREAM, "--to", victim.member, "--yes", check=False)
+    return victim.state == "leader"
 
 
 def _restart(scene: Scene, victim: Instance, more: dict[str, str]) -> None:
