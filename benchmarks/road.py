@@ -130,6 +130,7 @@ def run(task: Task) -> Answer:
         reader_retry=adapters.retry,
         observer=finish,
         on_applied=lambda _state: None,
+        on_caught_up=lambda: None,
     )
     claimed = sink.claim(EPOCH, sink.peek())
     pipeline.run(plan.config.source.start, claimed)

@@ -80,6 +80,7 @@ class Pipeline:
         reader_retry: Callable[[threading.Event], Retry],
         observer: StreamObserver,
         on_applied: Callable[[SinkState], None],
+        on_caught_up: Callable[[], None],
         reopening: Reopening | None = None,
     ) -> None:
         self._sink = sink
@@ -89,6 +90,7 @@ class Pipeline:
         self._retry = retry
         self._observer = observer
         self._on_applied = on_applied
+        self._on_caught_up = on_caught_up
         self._queue = SegmentQueue(max_rows=limit.max_rows * QUEUE_BATCHES, max_bytes=limit.max_bytes * QUEUE_BATCHES)
         self._reader = Reader(
             source=source,
@@ -142,6 +144,7 @@ class Pipeline:
         if segments:
             state = self._apply(Batch.of(segments), state)
             if segments[-1].idle and not self._queue.rows:
+                self._on_caught_up()
                 self._observer.caught_up()
         if self._clock.monotonic() - self._advanced_at >= IDLE_ADVANCE_S:
             state = self._settle(state)

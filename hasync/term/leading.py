@@ -315,6 +315,7 @@ class Leading:
             reader_retry=self._adapters.retry,
             observer=self._observer,
             on_applied=self._applied,
+            on_caught_up=self._caught_up,
             reopening=self._reopening(compiled),
         )
         self._pipeline = pipeline
@@ -342,6 +343,10 @@ class Leading:
         finally:
             sink.close()
         return state.epoch if state else 0
+
+    def _caught_up(self) -> None:
+        if self._takeover is not None:
+            self._takeover.caught_up()
 
     def _applied(self, state: SinkState) -> None:
         self._done(Step.FIRST_BATCH)

@@ -13,9 +13,6 @@ from hasync.ports import ChangeSource, Clock
 LOOK_S: Final = 0.1
 """How soon a wait for the source notices that the term is over."""
 
-IDLE_S: Final = 30.0
-"""A first batch later than this behind the open source means that nothing was committed; it is no step then."""
-
 
 class Step(StrEnum):
     """The steps in their order; each is counted from the end of the one before."""
@@ -42,6 +39,7 @@ class Takeover:
         self._lock = threading.Lock()
         self._last = clock.monotonic()
         self._steps: dict[Step, float] = {Step.LOCK: waited_s}
+        self._caught_up = False
         on_step(Step.LOCK, waited_s)
 
     def done(self, step: Step) -> None:
@@ -49,10 +47,15 @@ class Takeover:
         with self._lock:
             now = self._clock.monotonic()
             took_s, self._last = now - self._last, now
-            if step in self._steps or (step is Step.FIRST_BATCH and took_s > IDLE_S):
+            if step in self._steps or (step is Step.FIRST_BATCH and self._caught_up):
                 return
             self._steps[step] = took_s
         self._on_step(step, took_s)
+
+    def caught_up(self) -> None:
+        """Nothing is left to apply: a batch that comes later waited for a commit, and is no step of the takeover."""
+        with self._lock:
+            self._caught_up = True
 
     @property
     def steps_ms(self) -> Mapping[str, float]:

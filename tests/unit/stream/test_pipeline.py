@@ -83,6 +83,7 @@ class Bench:
         self.store = FakeStore()
         self.clock = HandClock()
         self.told = Told()
+        self.quiet: list[float] = []
         self.rules = Rules(parse(CONFIG))
         sink = FakeSink(self.store)
         self.state: SinkState = sink.claim(1, sink.peek())
@@ -97,6 +98,7 @@ class Bench:
             reader_retry=lambda stop: Retrier(stop=stop, clock=self.clock),
             observer=self.told,
             on_applied=lambda state: None,
+            on_caught_up=lambda: self.quiet.append(self.clock.monotonic()),
         )
 
     def step(self, segment: Segment) -> SinkState:
@@ -152,7 +154,7 @@ def test_only_a_heartbeat_means_caught_up(bench: Bench) -> None:
     bench.step(bench.segment(200))
     assert bench.told.caught_up_at == []
     bench.step(bench.segment(200, idle=True))
-    assert len(bench.told.caught_up_at) == 1
+    assert len(bench.told.caught_up_at) == len(bench.quiet) == 1
 
 
 def test_position_without_commands_moves_on_once_a_second(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from hasync.errors import SourceUnavailable
 from hasync.model.position import Position, Start, StartKind
-from hasync.term.takeover import IDLE_S, AheadSource, Step, Takeover
+from hasync.term.takeover import AheadSource, Step, Takeover
 from tests.fakes.source import FakeServer, FakeSource
 from tests.unit.term.world import ACCOUNT
 
@@ -149,6 +149,7 @@ def test_first_batch_of_an_idle_stream_is_no_step() -> None:
     """An hour without a commit is not an hour's takeover."""
     clock = Clock()
     takeover = Takeover(clock=clock, waited_s=0, on_step=lambda step, seconds: None)
-    clock.now = IDLE_S + 1
+    takeover.caught_up()
+    clock.now = 12
     takeover.done(Step.FIRST_BATCH)
     assert takeover.steps_ms == {"lock": 0.0}
