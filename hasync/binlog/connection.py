@@ -24,14 +24,17 @@ from hasync.model.secret import Password, revealed
 from hasync.model.tls import Verify
 
 _DEFAULT_PORT = 3306
+_NO_LOGIN = (
+    "check user and password, that the account may connect from this host, and for one that is REQUIRE SSL, source.tls"
+)
 _REFUSED = {
     1044: "grant the account access",
-    1045: "check user and password, and that the account may connect from this host",
+    1045: _NO_LOGIN,
     1130: "CREATE USER for this host",
     1142: "grant the privilege named in the message",
     1227: "GRANT REPLICATION SLAVE, REPLICATION CLIENT (MariaDB: BINLOG MONITOR) ON *.* TO the account",
     1251: "use an account with caching_sha2_password or mysql_native_password",
-    1698: "check user and password, and that the account may connect from this host",
+    1698: _NO_LOGIN,
     2059: "use an account with caching_sha2_password or mysql_native_password",
     2061: "enable TLS for the source",
     3118: "ALTER USER ... ACCOUNT UNLOCK",

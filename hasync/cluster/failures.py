@@ -1,6 +1,6 @@
 """Maps kazoo's exceptions to hasync's at the edge, so that nobody above ever sees one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -78,6 +78,15 @@ def connect_failure(server: str, failure: Exception) -> ConnectFailure:
         remedy = found.remedy.replace("tls.", "zookeeper.tls.")
         return ConnectFailure(reason=f"{server} is not trusted: {found.reason}", remedy=remedy)
     return ConnectFailure(reason=f"{server}: {str(failure) or type(failure).__name__}")
+
+
+def silence_remedy(hosts: Iterable[str], *, encrypted: bool) -> str:
+    """Say what to look at when no server answers and none says why: one that wants TLS hangs up on clients without."""
+    speech = "for TLS, as zookeeper.tls asks" if encrypted else "without TLS, since zookeeper.tls.ca is not set"
+    return (
+        f"tried {', '.join(hosts)}: check that these are ZooKeeper's client ports ({speech}), "
+        "that their names resolve, and that this machine may reach them"
+    )
 
 
 def outcome(error: BaseException | None) -> str:

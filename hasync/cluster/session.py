@@ -12,7 +12,7 @@ from kazoo.protocol.states import KazooState, KeeperState
 
 from hasync.cluster.access import Auth, Grant, Tls
 from hasync.cluster.client import PromptClient
-from hasync.cluster.failures import NO_FAILURE, connect_failure, inspected, mapped, outcome
+from hasync.cluster.failures import NO_FAILURE, connect_failure, inspected, mapped, outcome, silence_remedy
 from hasync.coordination import ClusterObserver, Session, SessionEvent, SilentObserver
 from hasync.errors import CoordinationRefused, CoordinationUnavailable
 from hasync.model.cluster import SessionCredential
@@ -117,9 +117,7 @@ class ZooKeeperSession:
                 if left_s <= 0:
                     raise CoordinationUnavailable(
                         f"no ZooKeeper server answered within {timeout_s:g} s{self._why()}",
-                        hint=self._last_failure.remedy
-                        or f"tried {', '.join(self.hosts)}: check that these are ZooKeeper's client ports, "
-                        "that their names resolve, and that this machine may reach them",
+                        hint=self._last_failure.remedy or silence_remedy(self.hosts, encrypted=self.tls is not None),
                     )
                 self._clock.wait(event, left_s)
                 event.clear()

@@ -45,3 +45,9 @@ def test_transaction_too_large_for_its_savepoint_names_the_limits() -> None:
         assert getattr(BatchConfig(**{field: int(value)}), field) == int(value)
         with pytest.raises(ValueError, match="out of bounds"):
             BatchConfig(**{field: int(value) + 1})
+
+
+def test_refused_login_names_the_setting_that_an_account_for_tls_alone_needs() -> None:
+    """The server says the same of a wrong password, and of an account with REQUIRE SSL that comes without TLS."""
+    refused = translate(pymysql.err.OperationalError(1045, "Access denied for user 'h'@'h' (using password: YES)"), "h")
+    assert "source.tls" in refused.hint

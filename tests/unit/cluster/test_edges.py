@@ -151,6 +151,14 @@ def test_k14_read_only_servers_are_not_used() -> None:
     assert not client().read_only
 
 
+def test_ensemble_that_hangs_up_is_asked_for_its_tls_port() -> None:
+    """A port that wants TLS says nothing to who comes without."""
+    session = ZooKeeperSession(hosts=["127.0.0.1:1"], clock=SystemClock())
+    with pytest.raises(CoordinationUnavailable) as silent:
+        session.await_connected(0)
+    assert "zookeeper.tls.ca is not set" in silent.value.hint
+
+
 def test_session_that_was_never_started_refuses_and_stops() -> None:
     """Nothing hangs on a session that is not there."""
     session = ZooKeeperSession(hosts=["127.0.0.1:1"], clock=SystemClock())
