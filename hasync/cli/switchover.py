@@ -22,7 +22,7 @@ from hasync.cli.options import (
 from hasync.cli.output import emit, facts, plain
 from hasync.cli.waiting import wait_for
 from hasync.coordination import StreamCoordination
-from hasync.errors import HasyncError
+from hasync.errors import EndReason, HasyncError
 from hasync.fleet import wishes
 from hasync.fleet.succession import Plan, planned
 from hasync.fleet.summary import Facts
@@ -50,8 +50,9 @@ def switchover(
     The leader goes on until its successor stands next in the election; then it applies
     what it has read, acknowledges and steps down, within a fraction of a second. Refused
     while nobody leads, and when the successor is not there or could not lead. If it does
-    not come forward, nothing has been interrupted. Asking again for the same is no error.
-    Who asked, when and why is in 'hasync history'.
+    not come to stand there, nothing has been interrupted; one that died or froze while it
+    stood there costs what is left of its ZooKeeper session, then another one leads.
+    Asking again for the same is no error. Who asked, when and why is in 'hasync history'.
 
     \b
     hasync switchover orders --candidate hasync-1 --reason 'new kernel' --wait
@@ -107,15 +108,26 @@ class Succession:
         if leader.member == self._before.member and leader.epoch >= self._before.epoch:
             if standing:
                 return False
-            late = f"{self._intent.to} did not come forward in time"
-            raise HasyncError(
-                f"{self._ports.stream}: given up, {leader.member} goes on: {late}",
-                hint=f"nothing was interrupted; see why in the log of {self._intent.to}, then try again",
-            )
+            raise self._back_at(leader)
         self.now = leader
         if leader.member != self._intent.to:
             raise HasyncError(f"{self._ports.stream}: {self.words}, not {self._intent.to}")
         return True
+
+    def _back_at(self, leader: Leader) -> HasyncError:
+        """Say what became of it where the old leader leads: it never gave way, or the successor did not lead."""
+        stream, to = self._ports.stream, self._intent.to
+        span = range(self._before.epoch, leader.epoch)
+        if any(term.epoch in span and term.end_reason is EndReason.HANDOVER for term in self._ports.terms.history(20)):
+            return HasyncError(
+                f"{stream}: {leader.member} leads again, epoch {leader.epoch}: "
+                f"{to} was given the lead and did not take it",
+                hint=f"nobody wrote in between, for how long shows 'hasync history'; is {to} still there?",
+            )
+        return HasyncError(
+            f"{stream}: given up, {leader.member} goes on: {to} did not come forward in time",
+            hint=f"nothing was interrupted; see why in the log of {to}, then try again",
+        )
 
     @property
     def words(self) -> str:

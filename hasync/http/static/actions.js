@@ -5,7 +5,7 @@ import { h } from "./view.js";
 const KEPT = "hasync-admin-token"; // in this tab only, until it is closed
 const WATCHED_MS = 60000;
 const TEXTS = {
-  switchover: { title: "Switch over", button: "Switch over", words: "The leader finishes what it has read and hands over to a standby, within a fraction of a second. If the standby does not come forward, nothing is interrupted." },
+  switchover: { title: "Switch over", button: "Switch over", words: "The leader finishes what it has read and hands over to a standby, within a fraction of a second. If the standby does not come forward, nothing is interrupted; if it has just died or hangs, another one leads when its session has ended." },
   pause: { title: "Pause", button: "Pause", words: "The leader applies what it has read and steps down. Nobody leads until the stream is resumed; changes wait in the source's binlog meanwhile." },
   resume: { title: "Resume", button: "Resume", words: "Withdraws the pause and clears a halt. After a halt, remove its cause first, or the stream halts again." },
 };

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from hasync.model.cluster import Intent, IntentKind
+from hasync.errors import EndReason
+from hasync.model.cluster import Intent, IntentKind, TermRecord
 from hasync.model.member import Eligibility
 from tests.unit.cli.stage import NOW, STREAM, Stage
 
@@ -172,6 +173,23 @@ def test_wait_fails_when_the_leader_gave_it_up(led: Stage) -> None:
     answer = led.run("switchover", "--yes", "--to", "b", "--wait")
     assert answer.exit_code == 1
     assert "given up, a goes on: b did not come forward in time" in answer.stderr
+
+
+def test_wait_tells_that_the_lead_was_given_to_one_who_did_not_take_it(led: Stage) -> None:
+    """It was dead or frozen while its place in the queue lived: that was an interruption, and is not denied."""
+
+    def gone_and_back() -> None:
+        leadership = led.lock
+        term = TermRecord(epoch=4, member="a", since=NOW - 60)
+        over = term.ended(EndReason.HANDOVER, "to b", until=NOW, end=None)
+        led.instances["a"].stream(STREAM).terms.record(leadership, over)
+        hand_over(led, "a", 5)
+
+    led.clock.during_wait = gone_and_back
+    answer = led.run("switchover", "--yes", "--to", "b", "--wait")
+    assert answer.exit_code == 1
+    assert "a leads again, epoch 5: b was given the lead and did not take it" in answer.stderr
+    assert "nothing was interrupted" not in answer.stderr
 
 
 def test_reserve_is_warned_of(led: Stage) -> None:
