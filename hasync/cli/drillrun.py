@@ -11,7 +11,7 @@ from hasync.cli.invocation import Cluster, Invocation, ProbeAccount, Servers, ex
 from hasync.cli.messages import say, warn
 from hasync.cli.places import config_of
 from hasync.coordination import StreamCoordination
-from hasync.drill.conductor import Conductor
+from hasync.drill.conductor import Conductor, require_leader
 from hasync.drill.eyes import Eyes
 from hasync.drill.findings import find, injected_at
 from hasync.drill.kinds import Request
@@ -56,6 +56,7 @@ class DrillRun:
 
     def _one(self, cluster: Cluster, step: Step) -> dict[str, Any]:
         call, ports, recording = self._call, existing(cluster, self._stream), Recording()
+        require_leader(ports.terms, self._stream)  # before the probe, whose first row nobody would apply
         servers = call.servers(self._stream, config_of(ports))
         request = Request(
             id=secrets.token_hex(8),

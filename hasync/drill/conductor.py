@@ -72,9 +72,7 @@ class Conductor:
 
     def _targets(self, request: Request) -> tuple[Leader, list[Member]]:
         """Name who is meant: the leader, or all of the stream with the leader last."""
-        leader = self._terms.leader()
-        if leader is None:
-            raise HasyncError(f"nobody leads {request.stream}", hint="a drill begins with a healthy stream")
+        leader = require_leader(self._terms, request.stream)
         members = [member for member in self._members.list() if request.stream in member.streams]
         able = [member for member in members if member.streams[request.stream].role in ABLE]
         leading = [member for member in members if member.id == leader.member]
@@ -195,3 +193,11 @@ def _left(order: Order, target: Member, limit_s: float) -> Undoing:
     cut = (f"{where} does not say that it is connected again", "restart it: the cut lives in that process only")
     message, hint = messages.get(order.deed, cut)
     return Undoing(done=False, message=f"after {limit_s:g} s {message}", hint=hint)
+
+
+def require_leader(terms: Terms, stream: str) -> Leader:
+    """Return who leads. Raises HasyncError when nobody does: then there is nothing to break."""
+    leader = terms.leader()
+    if leader is None:
+        raise HasyncError(f"nobody leads {stream}", hint="a drill begins with a healthy stream")
+    return leader

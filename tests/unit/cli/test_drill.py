@@ -36,11 +36,12 @@ def test_wrong_usage_is_refused_before_anything_is_asked(stage: Stage, words: tu
     assert "hunter2" not in answer.stderr
 
 
-def test_drill_of_a_stream_that_nobody_leads_fails(stage: Stage) -> None:
-    """With the reason, and without an order."""
+@pytest.mark.parametrize("probe", [(), ("--probe", "--probe-password", "env:HASYNC_SECRET_PROBE")])
+def test_drill_of_a_stream_that_nobody_leads_fails(stage: Stage, probe: tuple[str, ...]) -> None:
+    """With the reason, and without an order; a probe does not blame the config first for rows that nobody applies."""
     stage.apply()
     stage.write(1, 900)
-    answer = stage.run("drill", "crash-leader")
+    answer = stage.run("drill", "crash-leader", *probe)
     assert answer.exit_code == 1
     assert "nobody leads orders" in answer.stderr
     assert stage.drills.order is None
