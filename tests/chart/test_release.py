@@ -118,7 +118,7 @@ def test_notes_say_what_to_do_next(helm: Helm, cluster: ApiServer) -> None:
     for words in (
         "hasync status",
         "hasync doctor",
-        "hasync switchover orders --wait",
+        "hasync switchover orders --wait --yes",
         "helm test rel --namespace data",
     ):
         assert words in said

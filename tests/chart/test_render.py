@@ -230,7 +230,9 @@ def test_network_policy_lets_out_what_is_needed_and_nothing_else(helm4: Helm) ->
     assert [{port["port"] for port in rule["ports"]} for rule in policy["ingress"]] == [{9187}]
     full = the(helm4.objects(values="full"), "NetworkPolicy")["spec"]
     assert all("to" in rule for rule in full["egress"][:4])
-    assert "from" in full["ingress"][0]
+    senders = full["ingress"][0]["from"]
+    assert [list(one) for one in senders] == [["namespaceSelector"], ["podSelector"]]  # what values say, and themselves
+    assert set(senders[1]["podSelector"]["matchLabels"]) == {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
     assert not [one for one in helm4.objects(values="minimal") if one["kind"] == "NetworkPolicy"]
 
 
