@@ -67,6 +67,7 @@ class Findings:
     ``noticed_s``: the old leader's name is gone, or the state has a new epoch;
     ``led_s``: another term published itself; ``claimed_s``: it holds the state key;
     ``applied_s``: it wrote. ``problems``: breaks of the sequence or of the epochs.
+    ``lag_max_s``: the leader's word, or a longer gap or latency that was seen.
     ``latencies_s``: from commit to visible, of each row of the probe.
     """
 
@@ -108,6 +109,7 @@ def find(samples: Sequence[Sample], tally: Tally | None = None, *, for_s: float 
     noticed = min([*gone, *([] if claimed is None else [claimed])], default=None)
     undone = [mark.at_s for mark in of(samples, Marked) if mark.mark is Mark.UNDONE]
     end = ended_at(samples)
+    gap, latencies = _gap(samples, (zero, settled, end), claimed), _latencies(samples, zero)
     return Findings(
         leader_before=before.member,
         leader_after=leaders[-1].member if leaders else "",
@@ -120,14 +122,24 @@ def find(samples: Sequence[Sample], tally: Tally | None = None, *, for_s: float 
         applied_s=_since(zero, min(applied, default=None)),
         undone_s=_since(zero, max(undone, default=None)),
         ended_s=end - zero,
-        gap=_gap(samples, (zero, settled, end), claimed),
+        gap=gap,
         seq_first=states[0].seq if states else 0,
         seq_last=states[-1].seq if states else 0,
         problems=tuple(_problems(states)),
-        lag_max_s=max((seen.lag_s for seen in of(samples, LagSeen) if seen.at_s > zero), default=None),
+        lag_max_s=_lag_max_s(samples, zero, gap, latencies),
         tally=tally,
-        latencies_s=_latencies(samples, zero),
+        latencies_s=latencies,
     )
+
+
+def _lag_max_s(
+    samples: Sequence[Sample], zero: float, gap: Gap, latencies: Sequence[tuple[float, float]]
+) -> float | None:
+    """Return the longest lag that was told or seen: a frozen leader tells none, what waits is as late as the gap."""
+    told = [seen.lag_s for seen in of(samples, LagSeen) if seen.at_s > zero]
+    seen = [latency for moment, latency in latencies if moment + latency > 0]
+    seen += [gap.seconds] if gap.by != "claim" and gap.seconds > gap.usual_s else []
+    return max(told + seen, default=None) if told else None
 
 
 def _led_at(leaders: Sequence[LeaderSeen], zero: float) -> LeaderSeen:

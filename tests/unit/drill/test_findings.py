@@ -25,6 +25,13 @@ def test_takeover_is_timed_from_the_fault() -> None:
     assert found.problems == ()
 
 
+def test_lag_of_a_leader_that_could_not_tell_it_is_the_gap() -> None:
+    """A frozen leader tells none, and a small one once it is over: what waited was as late as the gap."""
+    assert find(crash(first=13.0)).lag_max_s == pytest.approx(3.0, abs=0.05)
+    assert find(probed(crash(), gap=(10.0, 12.0))).lag_max_s == pytest.approx(2.0, abs=0.05)
+    assert find(probed(crash(), gap=(8.5, 9.9))).lag_max_s == pytest.approx(0.2)
+
+
 def test_leader_whose_name_goes_a_moment_before_the_fault_is_seen_has_led() -> None:
     """An expired session takes the name with it, and the two looks are made by different threads."""
     gone = [replace(each, at_s=9.99) if isinstance(each, LeaderSeen) and not each.member else each for each in crash()]
