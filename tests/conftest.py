@@ -1,6 +1,9 @@
 """Says how the codec runs in these tests: what passes compiled may fail uncompiled, and the other way round."""
 
 import hashlib
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from hasync.binlog import codec
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "hasync/binlog/codec"
+THREADS_END_WITHIN_S = 10.0
 
 
 def stale() -> bool:
@@ -29,3 +33,19 @@ def pytest_report_header() -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if stale():
         terminalreporter.write_line("codec: compiled from other sources than lie there; run `make setup`", red=True)
+
+
+def left_behind(before: set[threading.Thread]) -> set[threading.Thread]:
+    """Return hasync's own threads that were not there before; servers of a whole session may have theirs."""
+    return {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("hasync-")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def threads_end() -> Iterator[None]:
+    """Fail a module that leaves a thread behind: it would go on under other modules, and disturb their tests."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + THREADS_END_WITHIN_S
+    while left_behind(before) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left_behind(before), f"threads left behind: {left_behind(before)}"

@@ -131,6 +131,8 @@ class ZooKeeperSession:
         runs in a thread that is left behind at the deadline.
         """
         self._stopping.set()
+        self._generation += 1  # kazoo tells of no end where it never connected, and candidacies wait for one
+        self._wake_subscribers()
         self._changed.set()
         closed = self._discard(self._client, timeout_s)
         self._report()

@@ -124,7 +124,9 @@ def test_frozen_target_falls_back_to_the_next_one(mysql_fleet: Fleet) -> None:
     """It stands next and never leads: its session's end gives the stream to the third, and nothing is lost."""
     backends = mysql_fleet.backends
     mysql_fleet.apply(backends.config())
-    running = {each.member: each for each in mysql_fleet.start(*MEMBERS, HASYNC_REBALANCE__ENABLED="false")}
+    # On a busy machine the command takes seconds to start; until then the frozen one has to stand in the queue.
+    patient = {"HASYNC_ZOOKEEPER__SESSION_TIMEOUT_S": "10", "HASYNC_SUPERVISOR__HEARTBEAT_S": "6"}
+    running = {each.member: each for each in mysql_fleet.start(*MEMBERS, HASYNC_REBALANCE__ENABLED="false", **patient)}
     leader = mysql_fleet.leader()
     able(mysql_fleet, *running.values())
     target, third = (each for each in running.values() if each is not leader)

@@ -162,7 +162,8 @@ def test_interrupted_watch_exits_with_130(deployment: Deployment) -> None:
     """Each round is one line of JSON; Ctrl-C ends it without a traceback."""
     deployment.done("config", "apply", deployment.file())
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "hasync", "status", "--watch", "-o", "json"],
+        # Whoever starts the tests in the background may have Ctrl-C ignored, and children inherit that.
+        ["env", "--default-signal=INT", sys.executable, "-P", "-m", "hasync", "status", "--watch", "-o", "json"],
         env={**deployment.variables(), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -24,6 +24,7 @@ from testbed import Proxy, ZooKeeper, wait_until
 from tests.contract.worlds import with_client
 from tests.integration.cluster.stage import (
     PATIENCE_S,
+    SESSION_S,
     STREAM,
     Recorder,
     acknowledged,
@@ -335,3 +336,21 @@ def test_name_of_the_next_leader_stays(zookeeper: ZooKeeper, root: str) -> None:
         leader = b.terms.leader()
         assert leader is not None
         assert leader.member == "b"
+
+
+def test_session_that_is_stopped_ends_its_candidacy_whatever_kazoo_does(
+    zookeeper: ZooKeeper, proxy: Proxy, root: str
+) -> None:
+    """What pursues its own node has nothing to pursue any more, though kazoo waits for a server that is silent."""
+    session = ZooKeeperSession(hosts=(proxy.address,), clock=SystemClock(), session_timeout_s=SESSION_S)
+    session.start()
+    session.await_connected(PATIENCE_S)
+    led = ports(session, root, "a")
+    leadership = elected(led)
+    proxy.blackhole()
+    led.election.release(leadership, 0.1)
+    (thread,) = (each for each in threading.enumerate() if each.name == f"hasync-election-{STREAM}")
+    generation = session.generation
+    assert not session.stop(0.0)
+    assert session.generation > generation
+    wait_until("the candidacy's thread has ended", lambda: not thread.is_alive())

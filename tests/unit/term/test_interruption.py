@@ -21,6 +21,11 @@ DEMANDED = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def threads_end() -> None:
+    """Who dies here cleans nothing up: the dead leaders' acknowledgers wait for ever, as they should."""
+
+
 def lead_to_the_end(world: World, member: str, mortal: Mortal) -> Watching:
     """Lead until everything is applied, then hand over; or die on the way."""
     observer = Watching()
