@@ -118,7 +118,7 @@ def _stream(call: Invocation, cluster: Cluster, name: str, wait_leader_s: float 
     if config is not None and not any(check.name == UNREADABLE for check in found):
         found += position_checks(facts, call.servers(name, config), config)
     if wait_leader_s is not None:
-        found.append(_leader(call, cluster, name, wait_leader_s))
+        found.append(_halted(name) if facts.halt_in_force else _leader(call, cluster, name, wait_leader_s))
     return [Finding(name, check) for check in found]
 
 
@@ -152,6 +152,12 @@ def _document(call: Invocation, name: str, document: str) -> list[Check]:
 
 def _servers(call: Invocation, name: str, config: StreamConfig) -> tuple[Check, ...]:
     return call.servers(name, config).checks()
+
+
+def _halted(name: str) -> Check:
+    """Return what waiting would have come to: nobody leads a halted stream before it is resumed."""
+    remedy = f"mend what halted it (see stream.halt), then 'hasync resume -s {name}'"
+    return Check(name="stream.leader", ok=False, detail="nobody leads a halted stream", remedy=remedy)
 
 
 def _leader(call: Invocation, cluster: Cluster, name: str, within_s: float) -> Check:

@@ -55,6 +55,11 @@ def planned(facts: Facts, to: str | None) -> Plan:
             hint="wait a moment and try again",
         )
     target = to or next_able(facts, leader)
+    if to is not None and target != leader.member and _drained(facts, target):
+        raise HasyncError(
+            f"{target} is drained: it would give {facts.stream} away again at once",
+            hint=f"'hasync member undrain {target}' first, or name another: {alternatives(facts, leader)}",
+        )
     if target != leader.member and (obstacle := _obstacle(facts, target)):
         raise HasyncError(f"{target} cannot lead {facts.stream}: {obstacle}", hint=alternatives(facts, leader))
     return Plan(
@@ -94,6 +99,10 @@ def _obstacle(facts: Facts, target: str) -> str:
     return "" if target in facts.contenders else "it is not in the election now"
 
 
+def _drained(facts: Facts, target: str) -> bool:
+    return any(member.drained for member in facts.members if member.id == target)
+
+
 def next_able(facts: Facts, leader: Leader | None) -> str:
     """Name the next in the queue that can lead, a preferred one before a reserve. Raises HasyncError for none."""
     leads = leader.member if leader else ""
@@ -123,7 +132,7 @@ def alternatives(facts: Facts, leader: Leader | None) -> str:
 def _warnings(facts: Facts, leader: Leader, target: str) -> tuple[str, ...]:
     found = []
     if target != leader.member and _eligibility(facts, target) is Eligibility.RESERVE:
-        found.append(f"{target} is only a reserve (drained, its weight, or the placement); it will hand over again")
+        found.append(f"{target} is only a reserve (its weight, or the placement); it will hand over again")
     elif target != leader.member and _heavier(facts.members, leader.member, target):
         found.append(f"{target} leads more streams already; leaders are spread evenly again (rebalance.enabled)")
     return tuple(found)

@@ -172,10 +172,12 @@ class Stage:
 
         self.operator.stream = stream  # type: ignore[method-assign]
 
-    def show(self, name: str, role: str, epoch: int = 0, detail: str = "", **more: Any) -> None:
-        """Have an instance show itself among the members; ``more``: of its status."""
+    def show(self, name: str, role: str, epoch: int = 0, detail: str = "", *, drained: str = "", **more: Any) -> None:
+        """Have an instance show itself among the members; ``drained``: by whom; ``more``: of its status."""
         status = StreamStatus(role=role, epoch=epoch, detail=detail, **more)
-        member = Member(id=name, instance=f"token-{name}", address=f"{name}:9187", streams={STREAM: status})
+        member = Member(
+            id=name, instance=f"token-{name}", address=f"{name}:9187", streams={STREAM: status}, drained=drained
+        )
         self.instances[name].members.update(member)
 
     def acknowledge(self, value: Acknowledged) -> None:

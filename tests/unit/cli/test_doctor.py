@@ -147,6 +147,8 @@ def test_halted_stream_is_a_finding_with_its_remedy(stage: Stage) -> None:
     answer = stage.run("doctor")
     assert answer.exit_code == 1
     assert "✘ orders  stream.halt: halted by a: sink_refused: WRONGTYPE" in answer.stdout
+    waiting = stage.run("doctor", "--wait-leader", "1000s")  # for nobody
+    assert "✘ orders  stream.leader: nobody leads a halted stream" in waiting.stdout
     assert "    → remove the key; then 'hasync resume -s orders'" in answer.stdout
 
 

@@ -200,6 +200,16 @@ def test_reserve_is_warned_of(led: Stage) -> None:
     assert "warning: orders: c is only a reserve" in answer.stderr
 
 
+def test_drained_target_is_refused(led: Stage) -> None:
+    """It would give way to the third, which nobody asked for; where nobody is named, it is the last resort."""
+    led.show("c", "standby", able=True, eligibility=Eligibility.RESERVE, drained="ann")
+    answer = led.run("switchover", "--yes", "--to", "c")
+    assert answer.exit_code == 1
+    assert "c is drained: it would give orders away again at once" in answer.stderr
+    assert "hasync member undrain c" in answer.stderr
+    assert led.json("switchover", "--yes", "--dry-run")["to"] == "b"
+
+
 def test_pause_and_resume_of_all_streams(led: Stage) -> None:
     """Maintenance of everything with one command."""
     other = led.operator.stream("carts")
