@@ -236,6 +236,15 @@ def test_network_policy_lets_out_what_is_needed_and_nothing_else(helm4: Helm) ->
     assert not [one for one in helm4.objects(values="minimal") if one["kind"] == "NetworkPolicy"]
 
 
+def test_network_policy_follows_the_ports_of_the_servers(helm4: Helm) -> None:
+    """A port that only the address names would be shut in silence, and look like a server that is down."""
+    url = r"redis+sentinel://[::1]:26379\,s2:26380/main/0"
+    words = ("--set", "networkPolicy.enabled=true", "--set", "zookeeper.hosts={zk:2281}", "--set", f"redis.url={url}")
+    policy = the(helm4.objects(*words, "--set", "mysql.hosts={db:3307,db2:3307}", values="minimal"), "NetworkPolicy")
+    ports = [[port["port"] for port in rule["ports"]] for rule in policy["spec"]["egress"][2:]]
+    assert ports == [[2181, 2281], [3306, 3307], [6379, 26379, 26380]]
+
+
 def test_values_reach_the_pod(helm4: Helm) -> None:
     """Scheduling, registry, variables, volumes and containers are where they belong, templates rendered."""
     spec = the(helm4.objects(values="full"), "Deployment")["spec"]
