@@ -1,5 +1,7 @@
 """``hasync switchover``: another instance leads, in order."""
 
+import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -20,11 +22,11 @@ from hasync.cli.options import (
     either,
 )
 from hasync.cli.output import emit, facts, plain
-from hasync.cli.waiting import wait_for
+from hasync.cli.waiting import EVERY_S, wait_for
 from hasync.coordination import StreamCoordination
 from hasync.errors import EndReason, HasyncError
 from hasync.fleet import wishes
-from hasync.fleet.succession import Plan, planned
+from hasync.fleet.succession import NotYet, Plan, planned
 from hasync.fleet.summary import Facts
 from hasync.model.cluster import Intent, Leader
 
@@ -41,7 +43,10 @@ def switchover(
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
     yes: YesOption = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when the other instance leads.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Return when the other instance leads; one that has just started is waited for."),
+    ] = False,
     within_s: WithinOption = 60.0,
     output: OutputOption = Format.TABLE,
 ) -> None:
@@ -61,7 +66,7 @@ def switchover(
     name = call.stream(either(stream, named))
     with call.connect() as cluster:
         ports = existing(cluster, name)
-        plan = planned(Facts.read(ports, cluster.members.list()), candidate)
+        plan = _planned(call, lambda: Facts.read(ports, cluster.members.list()), candidate, within_s if wait else 0.0)
         for warning in plan.warnings:
             warn(f"{name}: {warning}")
         if not dry_run and not plan.done and plan.standing is None:
@@ -71,6 +76,18 @@ def switchover(
     emit(document, output, facts(*((key, plain(value)) for key, value in document.items())))
     if dry_run:
         say("nothing is changed; the same without --dry-run does it")
+
+
+def _planned(call: Invocation, look: Callable[[], Facts], candidate: str | None, within_s: float) -> Plan:
+    """Decide; an instance that has just started is waited for."""
+    deadline = call.clock.monotonic() + within_s
+    while True:
+        try:
+            return planned(look(), candidate)
+        except NotYet:
+            if call.clock.monotonic() >= deadline:
+                raise
+        call.clock.wait(threading.Event(), EVERY_S)
 
 
 def _carry_out(call: Invocation, cluster: Cluster, plan: Plan, reason: str, within_s: float | None) -> Leader | None:

@@ -1,13 +1,19 @@
 """Who can take a stream over, and why not: what ``hasync switchover`` decides from. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from hasync.errors import HasyncError
 from hasync.fleet.summary import Facts
 from hasync.model.cluster import Intent, IntentKind, Leader
 from hasync.model.member import Eligibility, Member
 from hasync.model.names import nearest
+
+_UNTRIED: Final = "it has not tried its servers yet"
+
+
+class NotYet(HasyncError):  # noqa: N818 - what is the case is the name
+    """Who could take over has just started; a moment later it may be able to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +50,7 @@ class Plan:
 
 
 def planned(facts: Facts, to: str | None) -> Plan:
-    """Decide. Raises HasyncError, saying why it cannot be done now."""
+    """Decide. Raises HasyncError, saying why it cannot be done now; NotYet, where that will pass by itself."""
     leader = _require_leader(facts)
     standing, outdated = _wishes(facts, leader)
     if standing is not None and to in {None, standing.to}:
@@ -61,7 +67,8 @@ def planned(facts: Facts, to: str | None) -> Plan:
             hint=f"'hasync member undrain {target}' first, or name another: {alternatives(facts, leader)}",
         )
     if target != leader.member and (obstacle := _obstacle(facts, target)):
-        raise HasyncError(f"{target} cannot lead {facts.stream}: {obstacle}", hint=alternatives(facts, leader))
+        refusal = NotYet if obstacle == _UNTRIED else HasyncError
+        raise refusal(f"{target} cannot lead {facts.stream}: {obstacle}", hint=alternatives(facts, leader))
     return Plan(
         stream=facts.stream, leader=leader, target=target, outdated=outdated, warnings=_warnings(facts, leader, target)
     )
@@ -95,7 +102,7 @@ def _obstacle(facts: Facts, target: str) -> str:
     if status.role != "standby":
         return f"it is {status.role}" + (f": {status.detail}" if status.detail else "")
     if not status.able:
-        return "it has not tried its servers yet"
+        return _UNTRIED
     return "" if target in facts.contenders else "it is not in the election now"
 
 
@@ -110,7 +117,9 @@ def next_able(facts: Facts, leader: Leader | None) -> str:
     preferred = [name for name in able if _eligibility(facts, name) is Eligibility.PREFERRED]
     if able:
         return (preferred or able)[0]
-    raise HasyncError(
+    others = [member.id for member in facts.members if member.id != leads]
+    refusal = NotYet if any(_obstacle(facts, name) == _UNTRIED for name in others) else HasyncError
+    raise refusal(
         f"no other instance can lead {facts.stream}", hint=alternatives(facts, leader) or "start another instance"
     )
 

@@ -210,6 +210,19 @@ def test_drained_target_is_refused(led: Stage) -> None:
     assert led.json("switchover", "--yes", "--dry-run")["to"] == "b"
 
 
+@pytest.mark.parametrize("to", [(), ("--to", "b")])
+def test_instance_that_has_just_started_is_waited_for(led: Stage, to: tuple[str, ...]) -> None:
+    """With --wait; without, it is refused at once, and nothing has been asked for."""
+    for name in ("b", "c"):
+        led.show(name, "standby", able=False)
+    refused = led.run("switchover", "--yes", *to)
+    assert (refused.exit_code, wish(led)) == (1, None)
+    assert "b: it has not tried its servers yet" in refused.stderr
+    led.clock.during_wait = lambda: led.show("b", "standby", able=True) if wish(led) is None else None
+    led.run("switchover", "--yes", "--wait", "--within", "2s", *to)
+    assert wish(led) is not None
+
+
 def test_pause_and_resume_of_all_streams(led: Stage) -> None:
     """Maintenance of everything with one command."""
     other = led.operator.stream("carts")
