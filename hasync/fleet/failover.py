@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hasync.errors import HasyncError
-from hasync.fleet.succession import alternatives, next_able
+from hasync.fleet.succession import UNTRIED, alternatives, next_able
 from hasync.fleet.summary import Facts
 from hasync.model.cluster import Intent, IntentKind, Leader
 from hasync.model.member import Eligibility, StreamStatus
@@ -99,9 +99,7 @@ def _absence(facts: Facts, target: str) -> str:
 def _warnings(facts: Facts, target: str) -> list[str]:
     status, found = _status(facts, target), []
     if status is not None and not status.able:
-        found.append(
-            f"{target} says that it could not lead well: {status.detail or 'it has not tried its servers yet'}"
-        )
+        found.append(f"{target} says that it could not lead well: {status.detail or UNTRIED}")
     if status is not None and status.eligibility is Eligibility.RESERVE:
         found.append(f"{target} is only a reserve (drained, its weight, or the placement); it will hand over again")
     return found

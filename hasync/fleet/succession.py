@@ -9,7 +9,7 @@ from hasync.model.cluster import Intent, IntentKind, Leader
 from hasync.model.member import Eligibility, Member
 from hasync.model.names import nearest
 
-_UNTRIED: Final = "it has not tried its servers yet"
+UNTRIED: Final = "it has not tried its servers yet"
 
 
 class NotYet(HasyncError):  # noqa: N818 - what is the case is the name
@@ -67,7 +67,7 @@ def planned(facts: Facts, to: str | None) -> Plan:
             hint=f"'hasync member undrain {target}' first, or name another: {alternatives(facts, leader)}",
         )
     if target != leader.member and (obstacle := _obstacle(facts, target)):
-        refusal = NotYet if obstacle == _UNTRIED else HasyncError
+        refusal = NotYet if obstacle == UNTRIED else HasyncError
         raise refusal(f"{target} cannot lead {facts.stream}: {obstacle}", hint=alternatives(facts, leader))
     return Plan(
         stream=facts.stream, leader=leader, target=target, outdated=outdated, warnings=_warnings(facts, leader, target)
@@ -102,7 +102,7 @@ def _obstacle(facts: Facts, target: str) -> str:
     if status.role != "standby":
         return f"it is {status.role}" + (f": {status.detail}" if status.detail else "")
     if not status.able:
-        return _UNTRIED
+        return UNTRIED
     return "" if target in facts.contenders else "it is not in the election now"
 
 
@@ -118,7 +118,7 @@ def next_able(facts: Facts, leader: Leader | None) -> str:
     if able:
         return (preferred or able)[0]
     others = [member.id for member in facts.members if member.id != leads]
-    refusal = NotYet if any(_obstacle(facts, name) == _UNTRIED for name in others) else HasyncError
+    refusal = NotYet if any(_obstacle(facts, name) == UNTRIED for name in others) else HasyncError
     raise refusal(
         f"no other instance can lead {facts.stream}", hint=alternatives(facts, leader) or "start another instance"
     )

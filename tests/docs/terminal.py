@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,22 +43,33 @@ class Terminal:
 
     def look(self, block: str, shown: str, within_s: float) -> str:
         """Run a block that only looks, again until its output has what the page promises."""
+        return self.until(block, lambda output: re.search(shown, output), within_s, wanted=f"not shown: {shown}\n")
+
+    def until(self, block: str, seen: Callable[[str], object], within_s: float, *, wanted: str = "") -> str:
+        """Run a block that only looks, again until what should be seen is; ``wanted``: what to say if it never is."""
         deadline = time.monotonic() + within_s
-        while not re.search(shown, output := self._paste(block)):
-            assert time.monotonic() < deadline, f"{block}\nnot shown: {shown}\n{output}"
+        while not seen(output := self._paste(block)):
+            assert time.monotonic() < deadline, f"{block}\n{wanted}{output}"
             time.sleep(PAUSE_S)
         return output
 
 
 @contextmanager
 def terminal(home: Path, variables: Mapping[str, str]) -> Iterator[Terminal]:
-    """Open a shell in an empty directory; whatever was started in it ends with it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASYNC_")}
+    """Open a shell in which the commands are found, in an empty directory that is also its home."""
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with bare_terminal(home, {"HOME": str(home), "PATH": scripts, "NO_COLOR": "1"} | dict(variables)) as opened:
+        yield opened
+
+
+@contextmanager
+def bare_terminal(directory: Path, variables: Mapping[str, str]) -> Iterator[Terminal]:
+    """Open a shell as people have it, without settings of hasync; whatever was started in it ends with it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASYNC_")}
     shell = subprocess.Popen(
         [shutil.which("bash") or "bash"],
-        cwd=home,
-        env=inherited | {"TMPDIR": str(home), "HOME": str(home), "PATH": scripts, "NO_COLOR": "1"} | dict(variables),
+        cwd=directory,
+        env=inherited | {"TMPDIR": str(directory)} | dict(variables),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
