@@ -1,7 +1,6 @@
 """A drained instance gives away what others can lead, and keeps what nobody else can."""
 
 import io
-import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,27 +10,9 @@ from hasync.logs import open_log
 from hasync.model.drain import Drain
 from hasync.model.member import Eligibility, Member, StreamStatus
 from hasync.worker.draining import AGAIN_S, Draining, takers
+from tests.unit.worker.clock import Clock
 
 WISH = Drain(member="a", by="ann@desk", at=1.0, reason="new kernel")
-
-
-@dataclass
-class Clock:
-    """A clock that moves when told."""
-
-    now_s: float = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def wall(self) -> float:
-        return self.now_s
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        return event.is_set()
-
-    def random(self) -> float:
-        return 0.5
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """What an instance makes of the others, and when it asks for a hand-over."""
 
 import io
-import threading
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -11,27 +10,9 @@ from hasync.logs import open_log
 from hasync.model.member import Eligibility, Member, StreamStatus
 from hasync.settings import Settings
 from hasync.worker.placement import CARRIED_OUT_S, DISTRUST_S, Balancer, Neighbours
+from tests.unit.worker.clock import Clock
 
 LEADER, STANDBY = StreamStatus(role="leader", able=True), StreamStatus(role="standby", able=True)
-
-
-@dataclass
-class Clock:
-    """A clock that moves when told."""
-
-    now_s: float = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def wall(self) -> float:
-        return self.now_s
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        return event.is_set()
-
-    def random(self) -> float:
-        return 0.5
 
 
 def members(*owners: str, among: str = "ab") -> tuple[Member, ...]:
